@@ -11,8 +11,11 @@ use crate::ops::ThreadState;
 /// arguments.
 ///
 /// `hook: STATIC = "mangled name", handler(argument, ...);`
+///
+/// An attribute before it is one of the function: that of the functions that every op calls places their code side by side. In
+/// a program it is fetched again for each op, by lines and pages.
 macro_rules! interpose {
-    ($($hook:ident: $symbol:ident = $name:literal, $handler:ident($($argument:ident),*);)*) => {
+    ($($(#[$attribute:meta])? $hook:ident: $symbol:ident = $name:literal, $handler:ident($($argument:ident),*);)*) => {
         $(
             static $symbol: HookedSymbol = HookedSymbol::new(
                 // The literal has no zero in it.
@@ -23,11 +26,14 @@ macro_rules! interpose {
             );
 
             const _: () = {
-                export_hook!($name);
+                export_hook!($name $(, $attribute)?);
 
+                $(#[$attribute])?
                 extern "C-unwind" fn hook($($argument: u64),*) -> u64 {
                     let return_address = ThreadState::with(|thread| thread.return_address.get());
-                    let function = $symbol.real(return_address);
+                    let usual = $symbol.usual(return_address).map(|function| (function, true));
+                    let (function, is_recorded) =
+                        usual.unwrap_or_else(|| unusual(Hook::$hook, &$symbol, return_address));
                     if function.is_null() {
                         return 0;
                     }
@@ -37,7 +43,7 @@ macro_rules! interpose {
                     };
                     // SAFETY: it gets what its caller passed.
                     let real = |$($argument: u64),*| unsafe { real($($argument),*) };
-                    if !is_recorded(Hook::$hook, &$symbol, function) {
+                    if !is_recorded {
                         return real($($argument),*);
                     }
                     handlers::$handler(Hook::$hook, real, $($argument),*)
@@ -74,12 +80,13 @@ macro_rules! word {
 /// A signal handler between the two may leave its own return address. That matters only if another copy of TT-Metal is
 /// behind the handler's calls.
 macro_rules! export_hook {
-    ($name:literal) => {
+    ($name:literal $(, $attribute:meta)?) => {
         // SAFETY: TT-Metal alone defines functions of this name, and those that call it mean to call TT-Metal's: they
         // get there, for `hook` calls it. Two scratch registers and a word of the thread's own state are written.
         #[cfg(target_arch = "x86_64")]
         #[unsafe(naked)]
         #[unsafe(export_name = $name)]
+        $(#[$attribute])?
         extern "C-unwind" fn entry() {
             std::arch::naked_asm!(
                 "mov rax, qword ptr [rip + ttmem_thread_state@GOTTPOFF]",
@@ -93,26 +100,29 @@ macro_rules! export_hook {
     };
 }
 
-/// True if a call of a real function is recorded: false if it belongs to another copy of TT-Metal than the recorded
-/// one.
-#[inline(always)]
-fn is_recorded(hook: Hook, symbol: &HookedSymbol, real: *mut c_void) -> bool {
+/// The real function for a call that is not the usual one, and whether the call is recorded: not if it belongs to another copy
+/// of TT-Metal than the recorded one.
+#[cold]
+fn unusual(hook: Hook, symbol: &HookedSymbol, return_address: usize) -> (*mut c_void, bool) {
+    let real = symbol.real(return_address);
     match hook {
         // Unique ids hold for every copy, and come before the first device.
-        Hook::ChipUniqueIds => return true,
+        Hook::ChipUniqueIds => return (real, true),
         Hook::Allocate | Hook::LegacyAllocate | Hook::OpenDevice | Hook::OpenMesh
-            if !has_copy() =>
+            if !has_copy() && !real.is_null() =>
         {
             record_copy_of(real);
         }
         _ => {}
     }
-    symbol.is_recorded(real)
+    (real, symbol.is_recorded(real))
 }
 
 interpose! {
+    #[unsafe(link_section = ".text.ttmem_often")]
     Allocate: ALLOCATE = "_ZN2tt8tt_metal13AllocatorImpl15allocate_bufferEPNS0_6BufferE", allocate(this, buffer);
     LegacyAllocate: LEGACY_ALLOCATE = "_ZN2tt8tt_metal9Allocator15allocate_bufferEPNS0_6BufferE", allocate(this, buffer);
+    #[unsafe(link_section = ".text.ttmem_often")]
     Free: FREE = "_ZN2tt8tt_metal13AllocatorImpl17deallocate_bufferEPNS0_6BufferE", free(this, buffer);
     LegacyFree: LEGACY_FREE = "_ZN2tt8tt_metal9Allocator17deallocate_bufferEPNS0_6BufferE", free(this, buffer);
     FreeAll: FREE_ALL = "_ZN2tt8tt_metal13AllocatorImpl18deallocate_buffersEv", free_all(this);
@@ -133,8 +143,11 @@ interpose! {
     CircularBuffers: CIRCULAR_BUFFERS = "_ZN2tt8tt_metal6detail11ProgramImpl25allocate_circular_buffersEPKNS0_7IDeviceE", place_circular_buffers(this, device);
     DestroyProgram: DESTROY_PROGRAM_COMPLETE = "_ZN2tt8tt_metal6detail11ProgramImplD1Ev", destroy_program(this);
     DestroyProgram: DESTROY_PROGRAM_BASE = "_ZN2tt8tt_metal6detail11ProgramImplD2Ev", destroy_program(this);
+    #[unsafe(link_section = ".text.ttmem_often")]
     TrackProgram: TRACK_PROGRAM = "_ZN2tt8tt_metal12GraphTracker13track_programEPNS0_7ProgramEPKNS0_7IDeviceE", track_program(this, program, device);
+    #[unsafe(link_section = ".text.ttmem_often")]
     EnqueueWorkload: ENQUEUE = "_ZN2tt8tt_metal11distributed19EnqueueMeshWorkloadERNS1_16MeshCommandQueueERNS1_12MeshWorkloadEb", enqueue(queue, workload, blocking);
+    #[unsafe(link_section = ".text.ttmem_often")]
     CompileProgram: COMPILE = "_ZN2tt8tt_metal6detail11ProgramImpl20compile_and_allocateEPNS0_7IDeviceEb", compile(this, device, force);
     TrackCircularBuffer: TRACK_CIRCULAR_BUFFER = "_ZN2tt8tt_metal12GraphTracker17track_allocate_cbERKNS0_12CoreRangeSetEmmbPKNS0_7IDeviceE", track_circular_buffer(this, cores, address, bytes, backed, device);
     DataflowBuffers: DATAFLOW_BUFFERS = "_ZN2tt8tt_metal6detail11ProgramImpl25allocate_dataflow_buffersEPKNS0_7IDeviceE", place_dataflow_buffers(this, device);
@@ -144,10 +157,12 @@ interpose! {
     UpdateSize: UPDATE_SIZE = "_ZN2tt8tt_metal29UpdateCircularBufferTotalSizeERNS0_7ProgramEmj", update_size(program, handle, size);
     UpdateSize: UPDATE_SIZE_OF_BUFFER = "_ZN2tt8tt_metal46UpdateDynamicCircularBufferAddressAndTotalSizeERNS0_7ProgramEmRKNS0_6BufferEj", update_address_and_size(program, handle, buffer, size);
     UpdateSize: UPDATE_SIZE_OF_TENSOR = "_ZN2tt8tt_metal46UpdateDynamicCircularBufferAddressAndTotalSizeERNS0_7ProgramEmRKNS0_10MeshTensorEj", update_address_and_size(program, handle, buffer, size);
+    #[unsafe(link_section = ".text.ttmem_often")]
     NewTensor: NEW_TENSOR_COMPLETE = "_ZN2tt8tt_metal10MeshTensorC1ESt10shared_ptrINS0_11distributed10MeshBufferEENS0_10TensorSpecENS0_14TensorTopologyE", new_tensor(this, buffer, spec, topology);
     NewTensor: NEW_TENSOR_BASE = "_ZN2tt8tt_metal10MeshTensorC2ESt10shared_ptrINS0_11distributed10MeshBufferEENS0_10TensorSpecENS0_14TensorTopologyE", new_tensor(this, buffer, spec, topology);
     ValidateCircularBuffers: VALIDATE_CIRCULAR = "_ZN2tt8tt_metal6detail11ProgramImpl31validate_circular_buffer_regionEPKNS0_7IDeviceE", validate(this, device);
     ValidateDataflowBuffers: VALIDATE_DATAFLOW = "_ZN2tt8tt_metal6detail11ProgramImpl31validate_dataflow_buffer_regionEPKNS0_7IDeviceE", validate(this, device);
+    #[unsafe(link_section = ".text.ttmem_often")]
     FinalizeOffsets: FINALIZE = "_ZN2tt8tt_metal11distributed16MeshWorkloadImpl16finalize_offsetsEPNS1_10MeshDeviceE", finalize(this, device);
     FinalizeKernels: FINALIZE_KERNELS = "_ZN2tt8tt_metal16program_dispatch20finalize_kernel_binsEPNS0_7IDeviceEjRKSt13unordered_mapIjSt10shared_ptrINS0_6KernelEESt4hashIjESt8equal_toIjESaISt4pairIKjS7_EEERSt6vectorIS5_INS0_11KernelGroupEESaISL_EEjRjSP_", finalize_kernels(device, core_type, kernels, groups, base, offset, size);
     AddRing: ADD_RING = "_ZN2tt8tt_metal21WorkerConfigBufferMgr15init_add_bufferEjj", add_ring(this, address, bytes);
@@ -155,6 +170,7 @@ interpose! {
     EndTrace: END_TRACE = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl14end_mesh_traceEhRKN4ttsl10StrongTypeIjNS1_14MeshTraceIdTagEEE", end_trace(this, queue, id);
     ReplayTrace: REPLAY_TRACE = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl17replay_mesh_traceEhRKN4ttsl10StrongTypeIjNS1_14MeshTraceIdTagEEEb", replay_trace(this, queue, id, blocking);
     ReleaseTrace: RELEASE_TRACE = "_ZN2tt8tt_metal11distributed14MeshDeviceImpl18release_mesh_traceERKN4ttsl10StrongTypeIjNS1_14MeshTraceIdTagEEE", release_trace(this, id);
+    #[unsafe(link_section = ".text.ttmem_often")]
     LoadBinaries: LOAD_BINARIES = "_ZN2tt8tt_metal11distributed16MeshWorkloadImpl13load_binariesERNS1_16MeshCommandQueueE", load_binaries(this, queue);
     WriteTrace: WRITE_TRACE = "_ZN2tt8tt_metal11distributed9MeshTrace20populate_mesh_bufferERNS1_16MeshCommandQueueERSt10shared_ptrINS1_15MeshTraceBufferEE", write_trace(a, b, c, d, e, f);
     WriteTrace: WRITE_TRACE_2 = "_ZN2tt8tt_metal11distributed9MeshTrace20populate_mesh_bufferERNS1_16MeshCommandQueueERSt10shared_ptrINS1_15MeshTraceBufferEEmm", write_trace(a, b, c, d, e, f);
@@ -198,10 +214,12 @@ mod graph_tracker {
     #[cfg(target_arch = "x86_64")]
     #[unsafe(naked)]
     #[unsafe(export_name = "_ZN2tt8tt_metal12GraphTracker8instanceEv")]
+    #[unsafe(link_section = ".text.ttmem_often")]
     extern "C" fn hook() {
         naked_asm!(
             "mov rdi, [rsp]",
             "mov eax, edi",
+            "shr eax, 4",
             "and eax, 1023",
             "lea rcx, [rip + {ignored}]",
             "cmp [rcx + 8 * rax], rdi",
@@ -219,6 +237,7 @@ mod graph_tracker {
         );
     }
 
+    #[unsafe(link_section = ".text.ttmem_often")]
     extern "C" fn note(return_address: u64, stack: u64) -> *mut c_void {
         let real = REAL.load(Ordering::Acquire);
         if real.is_null() {
@@ -229,7 +248,7 @@ mod graph_tracker {
             None => note_new(return_address, stack),
             Some(class) => {
                 if class == SiteClass::Ignored {
-                    let slot = &IGNORED[(return_address & 1023) as usize];
+                    let slot = &IGNORED[(return_address >> 4 & 1023) as usize];
                     slot.store(return_address, Ordering::Release);
                 }
                 real

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use libc::{RTLD_DEFAULT, RTLD_LAZY, RTLD_NEXT, RTLD_NOLOAD, c_void};
 
@@ -85,8 +85,20 @@ impl Symbol {
 pub(super) struct HookedSymbol {
     /// The definition in the recorded copy.
     symbol: Symbol,
+    /// The definition in the recorded copy, for the first library that called it.
+    usual: Usual,
     /// The target for each calling library: a list that only grows.
     definitions: AtomicPtr<Definition>,
+}
+
+/// The target of a hook's calls from one library, in the recorded copy: nearly all calls. Set once.
+#[derive(Debug)]
+struct Usual {
+    /// First address of the calling library's code.
+    first: AtomicUsize,
+    /// Bytes of it; set last. 0 before.
+    bytes: AtomicUsize,
+    function: AtomicPtr<c_void>,
 }
 
 /// The target of a hook's call from one library. Never changed and never freed.
@@ -101,7 +113,15 @@ pub(super) struct Definition {
 
 impl HookedSymbol {
     pub(super) const fn new(name: &'static CStr) -> Self {
-        Self { symbol: Symbol::new(name), definitions: AtomicPtr::new(null_mut()) }
+        Self {
+            symbol: Symbol::new(name),
+            usual: Usual {
+                first: AtomicUsize::new(0),
+                bytes: AtomicUsize::new(0),
+                function: AtomicPtr::new(null_mut()),
+            },
+            definitions: AtomicPtr::new(null_mut()),
+        }
     }
 
     /// True if the recorded copy of TT-Metal defines the symbol.
@@ -109,19 +129,46 @@ impl HookedSymbol {
         self.symbol.get().is_some()
     }
 
-    /// The real function for a call that returns to `return_address`; null if there is no definition.
+    /// The real function for a call that returns to `return_address`, if it is the usual one: that of the recorded copy, for the
+    /// library that calls it.
     #[inline(always)]
+    pub(super) fn usual(&self, return_address: usize) -> Option<*mut c_void> {
+        let bytes = self.usual.bytes.load(Ordering::Acquire);
+        let offset = return_address.wrapping_sub(self.usual.first.load(Ordering::Relaxed));
+        (offset < bytes).then(|| self.usual.function.load(Ordering::Relaxed))
+    }
+
+    /// The real function for a call that returns to `return_address`; null if there is no definition.
     pub(super) fn real(&self, return_address: usize) -> *mut c_void {
         let newest = self.definitions.load(Ordering::Acquire);
+        let mut count = 0;
+        let mut next = newest.cast_const();
         // SAFETY: null or a definition, which is never freed.
-        match unsafe { newest.as_ref() } {
-            Some(definition) if definition.is_for(return_address) => definition.function,
-            _ => self.other_real(newest, return_address),
+        while let Some(definition) = unsafe { next.as_ref() } {
+            if definition.is_for(return_address) {
+                self.note_usual(definition);
+                return definition.function;
+            }
+            (next, count) = (definition.next, count + 1);
+        }
+        self.new_real(newest, count, return_address)
+    }
+
+    /// Makes a definition the usual one, if there is none yet and it is that of the recorded copy.
+    fn note_usual(&self, definition: &Definition) {
+        let Definition { function, caller: (first, bytes), .. } = *definition;
+        let usual = &self.usual;
+        let is_usual = has_copy() && !function.is_null() && self.symbol.get() == Some(function);
+        let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+        if is_usual
+            && usual.function.compare_exchange(null_mut(), function, success, failure).is_ok()
+        {
+            usual.first.store(first, Ordering::Relaxed);
+            usual.bytes.store(bytes, Ordering::Release);
         }
     }
 
     /// True if a call of `real` is one of the recorded copy. Any is, as long as nothing is recorded.
-    #[inline(always)]
     pub(super) fn is_recorded(&self, real: *mut c_void) -> bool {
         self.symbol.function.load(Ordering::Relaxed) == real || self.is_first(real)
     }
@@ -132,16 +179,12 @@ impl HookedSymbol {
     }
 
     #[cold]
-    fn other_real(&self, newest: *mut Definition, return_address: usize) -> *mut c_void {
-        let mut count = 0;
-        let mut next = newest.cast_const();
-        // SAFETY: as in `real`.
-        while let Some(definition) = unsafe { next.as_ref() } {
-            if definition.is_for(return_address) {
-                return definition.function;
-            }
-            (next, count) = (definition.next, count + 1);
-        }
+    fn new_real(
+        &self,
+        newest: *mut Definition,
+        count: usize,
+        return_address: usize,
+    ) -> *mut c_void {
         let caller = objects::containing(return_address);
         let function = definition(self.symbol.name, return_address).unwrap_or(null_mut());
         if let Some(name) = objects::name(function.addr()) {
@@ -163,7 +206,6 @@ impl HookedSymbol {
 }
 
 impl Definition {
-    #[inline(always)]
     fn is_for(&self, return_address: usize) -> bool {
         return_address.wrapping_sub(self.caller.0) < self.caller.1
     }
@@ -182,7 +224,6 @@ pub(super) fn record_copy_of(real: *mut c_void) {
 }
 
 /// True if a copy of TT-Metal is recorded.
-#[inline(always)]
 pub(super) fn has_copy() -> bool {
     !COPY.load(Ordering::Relaxed).is_null()
 }
