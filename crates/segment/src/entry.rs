@@ -31,10 +31,35 @@ const fn factors() -> [u64; 32] {
 #[must_use]
 #[inline]
 pub(crate) fn checksum(words: &[u64]) -> u32 {
-    let sum = words.iter().zip(FACTORS).fold(0x7474_6d65_6d31_0001_u64, |sum, (word, factor)| {
+    fold(sum(words))
+}
+
+/// The sum of products of a [`checksum`].
+#[inline]
+fn sum(words: &[u64]) -> u64 {
+    words.iter().zip(FACTORS).fold(0x7474_6d65_6d31_0001_u64, |sum, (word, factor)| {
         sum.wrapping_add(word.wrapping_mul(factor))
-    });
+    })
+}
+
+/// The 32 bits of a sum.
+#[inline]
+fn fold(sum: u64) -> u32 {
     low(sum ^ (sum >> 32))
+}
+
+/// Checks the checksum of words, and returns it for the words with another one at an index. `None` if it is of other words.
+#[must_use]
+#[inline]
+pub(super) fn changed_checksum(
+    words: &[u64],
+    expected: u32,
+    index: usize,
+    new: u64,
+) -> Option<u32> {
+    let sum = sum(words);
+    let change = new.wrapping_sub(words[index]).wrapping_mul(FACTORS[index]);
+    (fold(sum) == expected).then(|| fold(sum.wrapping_add(change)))
 }
 
 /// The low 32 bits.

@@ -1,6 +1,6 @@
 //! The shape, data type and layout of a tensor.
 
-use super::entry::{SEQUENCE_MASK, checksum, high, low, pair, shaped, with_checksum};
+use super::entry::{SEQUENCE_MASK, changed_checksum, checksum, high, low, pair, shaped};
 use super::layout::{BUFFER_WORDS, EVENT_WORDS, SHAPE_WORDS};
 
 /// The most dimensions of a shape that is kept.
@@ -79,17 +79,18 @@ pub type ShapedEntry = [u64; EVENT_WORDS];
 
 const _: () = assert!(EVENT_WORDS == BUFFER_WORDS);
 
-/// Returns the words of an entry with another shape; `None` if its checksum is of other words.
+/// Returns the words that differ in an entry with another shape, with their indexes: that of the shape, and the last one with the
+/// checksum. `None` if its checksum is of other words.
 #[must_use]
 #[inline]
-pub fn with_shape(mut words: ShapedEntry, shape: u16) -> Option<ShapedEntry> {
-    let expected = high(words[7]);
-    words[7] = u64::from(low(words[7]));
-    if checksum(&words) != expected {
-        return None;
-    }
-    words[1] = shaped(words[1], shape);
-    Some(with_checksum(words))
+pub fn with_shape(mut words: ShapedEntry, shape: u16) -> Option<[(usize, u64); 2]> {
+    const PLACE: usize = 1;
+    const LAST: usize = EVENT_WORDS - 1;
+    let expected = high(words[LAST]);
+    words[LAST] = u64::from(low(words[LAST]));
+    let new = shaped(words[PLACE], shape);
+    let checksum = changed_checksum(&words, expected, PLACE, new)?;
+    Some([(PLACE, new), (LAST, pair(low(words[LAST]), checksum))])
 }
 
 /// Returns the sequence number of an event's entry.
@@ -150,12 +151,18 @@ mod tests {
             thread: 4711,
             tags,
         };
+        let reshaped = |mut words: ShapedEntry, shape| {
+            for (index, word) in with_shape(words, shape)? {
+                words[index] = word;
+            }
+            Some(words)
+        };
         assert_eq!(buffer_sequence(&buffer.to_words()), buffer.sequence);
         assert_eq!(event_sequence(&event.to_words()), event.sequence);
         for shape in [1, 1024, u16::MAX, 0] {
-            let words = with_shape(buffer.to_words(), shape).unwrap();
+            let words = reshaped(buffer.to_words(), shape).unwrap();
             assert_eq!(BufferEntry::from_words(words), Some(BufferEntry { shape, ..buffer }));
-            let words = with_shape(event.to_words(), shape).unwrap();
+            let words = reshaped(event.to_words(), shape).unwrap();
             assert_eq!(EventEntry::from_words(words), Some(EventEntry { shape, ..event }));
             for index in 0..EVENT_WORDS {
                 let mut torn = event.to_words();

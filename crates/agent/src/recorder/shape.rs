@@ -1,5 +1,7 @@
 //! The shape of a tensor, which is known once its buffer is recorded.
 
+use std::sync::atomic::Ordering;
+
 use ttmem_segment::shape::{ShapedEntry, buffer_sequence, event_sequence, with_shape};
 
 use super::Recorder;
@@ -27,7 +29,7 @@ impl Allocated {
 
 impl Recorder<'_> {
     /// Adds the shape of its tensor to a buffer and to the event of its allocation, if they are still there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shaped(&self, of: Allocated, shape: u16) {
         if of.entry != 0 {
             self.reshape(of.entry, shape, |words| buffer_sequence(words) == of.sequence);
@@ -43,7 +45,9 @@ impl Recorder<'_> {
         if is_it(&held)
             && let Some(words) = with_shape(held, shape)
         {
-            self.store(first, words);
+            for (index, word) in words {
+                self.words[first + index].store(word.to_le(), Ordering::Relaxed);
+            }
         }
     }
 }
