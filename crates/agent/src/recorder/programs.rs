@@ -13,6 +13,7 @@ use ttmem_segment::program::{
 use ttmem_segment::{AllocatorKind, DispatchKind};
 
 use super::{Circumstances, Recorder, kind_block};
+use crate::ffi::prefetch_for_write;
 use crate::process::UNKNOWN_ADDRESS;
 use crate::sole::Turn;
 
@@ -211,6 +212,7 @@ impl Recorder<'_> {
         if is_free {
             self.store(first, entry.to_words());
         }
+        prefetch_for_write(&self.words[self.dispatch_word(sequence + 1)]);
     }
 
     /// First word of the entry of a dispatch in the ring.
