@@ -130,7 +130,8 @@ fn switch_off(recorder: Recorder<'_>) {
 const NOWHERE: usize = usize::MAX;
 
 /// Returns the circumstances of a call. The stack address shows whether an op's frame is still on the stack.
-#[inline(always)]
+#[inline(never)]
+#[unsafe(link_section = ".text.ttmem_often")]
 fn circumstances(recorder: Recorder<'_>, thread: &ThreadState, stack: usize) -> Circumstances {
     Circumstances {
         name: thread.name(stack, || python::op(recorder)),

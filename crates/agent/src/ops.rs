@@ -15,7 +15,7 @@ use crate::ffi::with_thread_state;
 use crate::handover::Handover;
 use crate::process::{FUNCTIONS, Process, SITES, SiteSlot};
 use crate::recorder::Allocated;
-use crate::stacks::Newest;
+use crate::stacks::NewestOperation;
 
 /// Contexts that a thread can be in at a time. Deeper ones count for the one above them.
 const CONTEXTS: usize = 16;
@@ -47,9 +47,45 @@ pub(crate) struct ThreadState {
     pub(crate) handover: Handover,
     /// The newest allocation of this thread, until its tensor is made.
     pub(crate) allocated: Cell<Allocated>,
-    newest_operation: Cell<Newest>,
-    /// Process of the operation.
-    operation_of: Cell<u32>,
+    newest: Newest,
+    /// Process whose segment the indexes in `newest` are of.
+    newest_of: Cell<u32>,
+}
+
+/// The newest of some things that this thread met, with their indexes in the segment: most calls meet them again.
+#[derive(Debug)]
+pub(crate) struct Newest {
+    /// Op of Python.
+    pub(crate) operation: Cell<NewestOperation>,
+    /// Stack of Python.
+    pub(crate) stack: Cell<Keyed>,
+    /// Shape.
+    pub(crate) shape: Cell<Keyed>,
+}
+
+/// An entry of a table of the segment. Packed, as the state of a thread is in scarce memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, packed(4))]
+pub(crate) struct Keyed {
+    /// Key; 0 for none.
+    pub(crate) key: u64,
+    /// Index.
+    pub(crate) index: u16,
+}
+
+impl Keyed {
+    const NONE: Self = Self { key: 0, index: 0 };
+}
+
+impl Newest {
+    #[cfg(any(test, not(target_arch = "x86_64")))]
+    const fn new() -> Self {
+        Self {
+            operation: Cell::new(NewestOperation::NONE),
+            stack: Cell::new(Keyed::NONE),
+            shape: Cell::new(Keyed::NONE),
+        }
+    }
 }
 
 /// A function that is or was on the stack.
@@ -84,8 +120,8 @@ impl ThreadState {
             trace_bytes: Cell::new(0),
             handover: Handover::new(),
             allocated: Cell::new(Allocated::NONE),
-            newest_operation: Cell::new(Newest::NONE),
-            operation_of: Cell::new(0),
+            newest: Newest::new(),
+            newest_of: Cell::new(0),
         }
     }
 
@@ -112,14 +148,22 @@ impl ThreadState {
         thread
     }
 
-    /// The op that Python ran here last; none in a forked child at first.
+    /// What this thread met last; nothing in a forked child at first.
     #[inline]
-    pub(crate) fn newest_operation(&self, process: &Process) -> &Cell<Newest> {
+    pub(crate) fn newest(&self, process: &Process) -> &Newest {
         let pid = process.pid.load(Ordering::Relaxed);
-        if self.operation_of.replace(pid) != pid {
-            self.newest_operation.set(Newest::NONE);
+        if self.newest_of.get() != pid {
+            self.forget_newest(pid);
         }
-        &self.newest_operation
+        &self.newest
+    }
+
+    #[cold]
+    fn forget_newest(&self, pid: u32) {
+        self.newest_of.set(pid);
+        self.newest.operation.set(NewestOperation::NONE);
+        self.newest.stack.set(Keyed::NONE);
+        self.newest.shape.set(Keyed::NONE);
     }
 
     /// Forgets what the contexts and ops around a fork are called: that is in the segment of the parent.
@@ -276,7 +320,7 @@ pub(crate) fn known_site(process: &Process, address: u64) -> Option<Site> {
 
 #[inline]
 fn first_slot(address: u64) -> usize {
-    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize % SITES
+    (address >> 4) as usize % SITES
 }
 
 /// Returns the class of a return address; calls `classify` when it is new.
@@ -388,10 +432,17 @@ mod tests {
         thread.enter(ADD, 5000);
         assert_eq!(thread.thread(parent, || 999), 100);
         assert_eq!(thread.name(3000, || 0), 1);
-        let add = Newest { code: 8, object: 16, name: 1 };
-        thread.newest_operation(parent).set(add);
-        assert_eq!(thread.newest_operation(parent).get(), add);
-        assert_eq!(thread.newest_operation(child).get(), Newest::NONE);
+        let add = NewestOperation { code: 8, object: 16, name: 1 };
+        thread.newest(parent).operation.set(add);
+        let [calls, tile] = [(7, 2), (9, 3)].map(|(key, index)| Keyed { key, index });
+        thread.newest(parent).stack.set(calls);
+        thread.newest(parent).shape.set(tile);
+        let newest = |process| {
+            let newest = thread.newest(process);
+            (newest.operation.get(), newest.stack.get(), newest.shape.get())
+        };
+        assert_eq!(newest(parent), (add, calls, tile));
+        assert_eq!(newest(child), (NewestOperation::NONE, Keyed::NONE, Keyed::NONE));
         assert_eq!(thread.thread(child, || 200), 200);
         assert_eq!(thread.name(3000, || 0), 0);
         // The label around the fork ends in the child too.

@@ -84,6 +84,10 @@ pub(crate) struct Process {
     pub(crate) segment_number: AtomicU32,
     /// Process id, for caches that outlive a fork.
     pub(crate) pid: AtomicU32,
+    /// Stacks whose frames were read with checks so far.
+    pub(crate) checked_stacks: AtomicU32,
+    /// `ttmem_segment::StackState` as a number.
+    pub(crate) stack_state: AtomicU8,
     /// The slot after the last one that was ever used.
     pub(crate) allocators_end: AtomicUsize,
     /// Slots of allocators, by the index of their entry in the segment.
@@ -125,12 +129,8 @@ pub(crate) struct Process {
     pub(crate) captured: Boxed<Vec<(u32, u32)>>,
     /// Live traces: mesh, TT-Metal's number, serial number.
     pub(crate) traces: [TraceSlot; TRACES],
-    /// `ttmem_segment::StackState` as a number.
-    pub(crate) stack_state: AtomicU8,
     /// Functions and objects of Python that ops were called with.
     pub(crate) operations: Operations,
-    /// Stacks whose frames were read with checks so far.
-    pub(crate) checked_stacks: AtomicU32,
     /// Calls until the injected defect, from 1; 0 for none. Only with the feature `fault-injection`.
     pub(crate) fault_countdown: AtomicU32,
 }

@@ -1,8 +1,11 @@
 //! The table of shapes in the segment: each is entered once.
 
+use std::cell::Cell;
+
 use ttmem_segment::Shape;
 use ttmem_segment::layout::{Counter, Section};
 
+use crate::ops::Keyed;
 use crate::recorder::Recorder;
 use crate::stacks::{claim, entry_word, mix};
 
@@ -17,10 +20,21 @@ pub(crate) struct Seen<'tensor> {
     pub(crate) layout: u8,
 }
 
-/// Index of a shape; 0 if there is no room.
-#[inline]
-pub(crate) fn intern(recorder: Recorder<'_>, seen: Seen<'_>) -> u16 {
+/// Index of a shape; 0 if there is no room. `newest` is the shape that it was asked for before, which it often is again.
+#[inline(always)]
+pub(crate) fn intern(recorder: Recorder<'_>, seen: Seen<'_>, newest: &Cell<Keyed>) -> u16 {
     let key = seen.key();
+    let held = newest.get();
+    if key == held.key {
+        return held.index;
+    }
+    let index = find(recorder, seen, key);
+    newest.set(Keyed { key, index });
+    index
+}
+
+/// Index of the shape with a key; 0 if there is no room.
+fn find(recorder: Recorder<'_>, seen: Seen<'_>, key: u64) -> u16 {
     match claim(recorder, Section::Shapes, key) {
         Some((index, false)) => index,
         Some((index, true)) => enter(recorder, seen, key, index),

@@ -12,7 +12,7 @@ mod text;
 
 use ttmem_segment::layout::STACK_FRAMES;
 
-pub(crate) use operations::{Newest, Operation, Operations, enter_operation, operation};
+pub(crate) use operations::{NewestOperation, Operation, Operations, enter_operation, operation};
 pub(crate) use table::{claim, entry_word, intern};
 
 /// Reads memory of this process.
@@ -260,14 +260,14 @@ impl<M: Memory> Interpreter<M> {
 
     /// A number that distinguishes a function. The address of the code does not: it is another function's once the code is
     /// freed, as a cell of a notebook is.
-    #[inline]
+    #[inline(always)]
     fn function_key(&self, code: u64) -> Result<u64, Unreadable> {
         let word = |offset: u64| self.memory.word(code + offset).ok_or(Unreadable);
         let file = self.pointer(code + self.layout.file)?;
         let first_line = self.memory.half(code + self.layout.first_line).ok_or(Unreadable)?;
-        let location = mix(mix(code, word(self.layout.line_table)?), file);
-        let name = mix(word(self.layout.name)?, u64::from(first_line));
-        Ok(mix(mix(location, name), self.text_key(file)?).max(1))
+        let (lines, name) = (word(self.layout.line_table)?, word(self.layout.name)?);
+        let code = combine([code, lines, file, name, u64::from(first_line)]);
+        Ok(mix(code, self.text_key(file)?).max(1))
     }
 
     /// A pointer to an object or frame.
@@ -281,6 +281,22 @@ impl<M: Memory> Interpreter<M> {
     fn is_a(&self, object: u64, kind: u64) -> Result<bool, Unreadable> {
         Ok(self.memory.word(object + TYPE).ok_or(Unreadable)? == kind)
     }
+}
+
+/// A hash of words by their places. The products do not wait for each other.
+#[inline]
+pub(crate) fn combine<const COUNT: usize>(words: [u64; COUNT]) -> u64 {
+    /// Odd, any will do: the fractions of square roots of prime numbers.
+    const FACTORS: [u64; 5] = [
+        0x6a09_e667_f3bc_c909,
+        0xbb67_ae85_84ca_a73b,
+        0x3c6e_f372_fe94_f82b,
+        0xa54f_f53a_5f1d_36f1,
+        0x510e_527f_ade6_82d1,
+    ];
+    const { assert!(COUNT <= FACTORS.len()) };
+    let products = words.iter().zip(FACTORS).map(|(word, factor)| word.wrapping_mul(factor));
+    products.fold(0, u64::wrapping_add)
 }
 
 /// A hash of words, one after the other.

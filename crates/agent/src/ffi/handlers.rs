@@ -68,10 +68,7 @@ pub(super) fn allocate(
         }
         let block = kind_block(allocator, facts.kind);
         thread.block.set(u32::try_from(block).unwrap_or(0));
-        let calls = python::stack(recorder);
-        let now = unnamed_circumstances(recorder.process, thread);
-        let name = thread.allocating_name(stack, || python::op(recorder));
-        let now = Circumstances { stack: calls, name, ..now };
+        let now = allocating(recorder, thread, stack);
         thread.allocated.set(recorder.allocated(allocator, &facts, now));
         if thread.origin.get() == Origin::Trace {
             thread.trace_bytes.set(thread.trace_bytes.get() + facts.bytes_per_bank);
@@ -79,6 +76,14 @@ pub(super) fn allocate(
         thread::wake(recorder.process);
     });
     address
+}
+
+/// Returns the circumstances of an allocation, for a call from this stack address.
+#[inline(always)]
+fn allocating(recorder: Recorder<'_>, thread: &ThreadState, stack: usize) -> Circumstances {
+    let here = python::here(recorder, thread.context().is_none());
+    let name = thread.allocating_name(stack, || here.op);
+    Circumstances { stack: here.stack, name, ..unnamed_circumstances(recorder.process, thread) }
 }
 
 /// Fetches what the change of a buffer will write.
@@ -120,9 +125,7 @@ impl Drop for FailedAllocation {
                 }
             }
             let (facts, banks) = tt_metal::refused(this, &facts);
-            let now = unnamed_circumstances(recorder.process, thread);
-            let name = thread.allocating_name(stack, || python::op(recorder));
-            let now = Circumstances { stack: python::stack(recorder), name, ..now };
+            let now = allocating(recorder, thread, stack);
             recorder.failed(
                 allocator,
                 &facts,

@@ -86,44 +86,46 @@ fn minor(version: &[u8]) -> Option<u32> {
     version.strip_prefix("3.")?.split('.').next()?.parse().ok()
 }
 
-/// Index of the stack of this thread in the segment; 0 if it is not known.
+/// The work of Python on this thread, by indexes of the segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Here {
+    /// Stack; 0 if it is not known.
+    pub(super) stack: u16,
+    /// Name of the op of ttnn; 0 for none, or if it is not asked for.
+    pub(super) op: u16,
+}
+
+/// Returns the work of Python on this thread, with the op if `with_op` says so.
 #[inline]
-pub(super) fn stack(recorder: Recorder<'_>) -> u16 {
+#[unsafe(link_section = ".text.ttmem_often")]
+pub(super) fn here(recorder: Recorder<'_>, with_op: bool) -> Here {
     let process = recorder.process;
-    let Some(python) = recorded(process) else { return 0 };
-    match python.stack(recorder) {
-        Ok(stack) => stack,
-        Err(Unreadable) => {
-            enter(process, recorder, StackState::Unreadable);
-            0
-        }
-    }
+    let Some(python) = recorded(process) else { return Here::default() };
+    let Some(thread) = python.thread() else { return Here::default() };
+    let Ok(stack) = python.stack(recorder, thread) else {
+        enter(process, recorder, StackState::Unreadable);
+        return Here::default();
+    };
+    let op = if with_op { named(recorder, python.operation(process, thread)) } else { 0 };
+    Here { stack, op }
 }
 
 /// Index of the name of the op of ttnn that Python runs on this thread; 0 for none.
-#[inline]
+#[inline(never)]
+#[unsafe(link_section = ".text.ttmem_often")]
 pub(super) fn op(recorder: Recorder<'_>) -> u16 {
-    match operation(recorder.process) {
+    let Some(python) = recorded(recorder.process) else { return 0 };
+    let Some(thread) = python.thread() else { return 0 };
+    named(recorder, python.operation(recorder.process, thread))
+}
+
+/// Index of the name of an op; finds it out if the op is new.
+#[inline]
+fn named(recorder: Recorder<'_>, operation: Operation) -> u16 {
+    match operation {
         Operation::Known(name) => name,
         Operation::New => enter_operation(recorder),
     }
-}
-
-/// The op of ttnn that Python runs on this thread, if it is known already.
-#[inline]
-fn operation(process: &Process) -> Operation {
-    let Some(python) = recorded(process) else { return Operation::Known(0) };
-    let known = &process.operations;
-    let found = python.thread().map(|thread| {
-        ThreadState::with(|own| {
-            let newest = own.newest_operation(process);
-            match is_trusted(process) {
-                true => stacks::operation(known, &python.with(Direct), thread, newest),
-                false => stacks::operation(known, &python.with(Checked), thread, newest),
-            }
-        })
-    });
-    found.map_or(Operation::Known(0), |found| found.unwrap_or(Operation::Known(0)))
 }
 
 /// Finds out which op of ttnn Python runs on this thread. Returns the index of its name; 0 if it runs none.
@@ -156,14 +158,48 @@ pub(super) fn enter(process: &Process, recorder: Recorder<'_>, state: StackState
 }
 
 impl Python {
+    /// Index of the stack of a thread; 0 if no Python code runs there.
     #[inline]
-    fn stack(&self, recorder: Recorder<'_>) -> Result<u16, Unreadable> {
-        let Some(thread) = self.thread() else { return Ok(0) };
+    fn stack(&self, recorder: Recorder<'_>, thread: u64) -> Result<u16, Unreadable> {
         if !is_trusted(recorder.process) {
-            recorder.process.checked_stacks.fetch_add(1, Ordering::Relaxed);
-            return stacks::intern(recorder, &self.with(Checked), thread);
+            return self.checked_stack(recorder, thread);
         }
-        stacks::intern(recorder, &self.with(Direct), thread)
+        ThreadState::with(|own| {
+            let newest = &own.newest(recorder.process).stack;
+            stacks::intern(recorder, &self.with(Direct), thread, newest)
+        })
+    }
+
+    #[cold]
+    fn checked_stack(&self, recorder: Recorder<'_>, thread: u64) -> Result<u16, Unreadable> {
+        recorder.process.checked_stacks.fetch_add(1, Ordering::Relaxed);
+        ThreadState::with(|own| {
+            let newest = &own.newest(recorder.process).stack;
+            stacks::intern(recorder, &self.with(Checked), thread, newest)
+        })
+    }
+
+    /// The op of ttnn that a thread runs, if it is known already.
+    #[inline(never)]
+    #[unsafe(link_section = ".text.ttmem_often")]
+    fn operation(&self, process: &Process, thread: u64) -> Operation {
+        if !is_trusted(process) {
+            return self.checked_operation(process, thread);
+        }
+        let found = ThreadState::with(|own| {
+            let newest = &own.newest(process).operation;
+            stacks::operation(&process.operations, &self.with(Direct), thread, newest)
+        });
+        found.unwrap_or(Operation::Known(0))
+    }
+
+    #[cold]
+    fn checked_operation(&self, process: &Process, thread: u64) -> Operation {
+        let found = ThreadState::with(|own| {
+            let newest = &own.newest(process).operation;
+            stacks::operation(&process.operations, &self.with(Checked), thread, newest)
+        });
+        found.unwrap_or(Operation::Known(0))
     }
 
     /// The state of this thread; `None` if it has none, or the interpreter ends.

@@ -62,7 +62,7 @@ pub(crate) enum Operation {
 /// The op that a thread asked for last. One op asks several times. The code that calls ops stays as long as ttnn is loaded, so
 /// that its address and that of the object tell the op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Newest {
+pub(crate) struct NewestOperation {
     /// Address of the code that calls ops.
     pub(crate) code: u64,
     /// Address of the op's object.
@@ -71,7 +71,7 @@ pub(crate) struct Newest {
     pub(crate) name: u16,
 }
 
-impl Newest {
+impl NewestOperation {
     /// No op.
     pub(crate) const NONE: Self = Self { code: 0, object: 0, name: 0 };
 }
@@ -82,7 +82,7 @@ pub(crate) fn operation<M: Memory>(
     known: &Operations,
     interpreter: &Interpreter<M>,
     thread: u64,
-    newest: &Cell<Newest>,
+    newest: &Cell<NewestOperation>,
 ) -> Result<Operation, Unreadable> {
     let Some((code, object)) = innermost(interpreter, thread)? else {
         return Ok(Operation::Known(0));
@@ -97,7 +97,7 @@ pub(crate) fn operation<M: Memory>(
         Some(0) => return Ok(Operation::Known(0)),
         Some(_) => known.get(of_object(function, object)),
     };
-    newest.set(Newest { code, object, name: name.unwrap_or(0) });
+    newest.set(NewestOperation { code, object, name: name.unwrap_or(0) });
     Ok(name.map_or(Operation::New, Operation::Known))
 }
 

@@ -1,27 +1,43 @@
 //! The tables of stacks and functions in the segment: each is entered once.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use ttmem_segment::layout::{Counter, Section};
 use ttmem_segment::stack::{FunctionEntry, StackEntry};
 
 use super::{Call, Interpreter, Memory, Unreadable};
+use crate::ops::Keyed;
 use crate::recorder::Recorder;
 
 /// The farthest that an entry is behind the one that its key asks for.
 const PROBES: usize = 16;
 
-/// Index of the stack of a thread of the interpreter; 0 if no Python code runs there, or there is no room.
+/// Index of the stack of a thread of the interpreter; 0 if no Python code runs there, or there is no room. `newest` is the stack that
+/// it was asked for before, which it is again in a loop.
 #[inline]
 pub(crate) fn intern<M: Memory>(
     recorder: Recorder<'_>,
     interpreter: &Interpreter<M>,
     thread: u64,
+    newest: &Cell<Keyed>,
 ) -> Result<u16, Unreadable> {
     let key = interpreter.key(thread)?;
-    if key == 0 {
-        return Ok(0);
+    let held = newest.get();
+    if key == held.key || key == 0 {
+        return Ok(if key == 0 { 0 } else { held.index });
     }
+    let found = find(recorder, interpreter, thread, key);
+    found.inspect(|index| newest.set(Keyed { key, index: *index }))
+}
+
+/// Index of the stack with a key; 0 if there is no room.
+fn find<M: Memory>(
+    recorder: Recorder<'_>,
+    interpreter: &Interpreter<M>,
+    thread: u64,
+    key: u64,
+) -> Result<u16, Unreadable> {
     match claim(recorder, Section::Stacks, key) {
         Some((index, false)) => Ok(index),
         Some((index, true)) => enter(recorder, interpreter, thread, key, index),

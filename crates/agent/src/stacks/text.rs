@@ -1,6 +1,6 @@
 //! Texts of the interpreter.
 
-use super::{Interpreter, Memory, SIZE, TEXT_FORM, Unreadable, mix};
+use super::{Interpreter, Memory, SIZE, TEXT_FORM, Unreadable, combine};
 
 /// Characters of the longest text that is read.
 const MAX_CHARACTERS: usize = 4096;
@@ -9,7 +9,7 @@ const COMPACT: u64 = 1 << 5;
 /// Bit of a text's form: all characters are ASCII.
 const ASCII: u64 = 1 << 6;
 /// Words at a text's end that distinguish it from others. A notebook names its cells by a hash before `.py`.
-const TAIL_WORDS: u64 = 4;
+const TAIL_WORDS: usize = 4;
 
 /// Address, number and width of the characters of a text.
 struct Characters {
@@ -43,11 +43,11 @@ impl<M: Memory> Interpreter<M> {
             return Ok(0);
         };
         let bytes = count * width;
-        let mut key = bytes;
-        for word in (1..=TAIL_WORDS).take_while(|word| 8 * word <= bytes) {
-            key = mix(key, self.memory.word(address + bytes - 8 * word).ok_or(Unreadable)?);
+        let mut tail = [bytes; TAIL_WORDS + 1];
+        for (word, place) in (1..).zip(&mut tail[1..]).take_while(|(word, _)| 8 * word <= bytes) {
+            *place = self.memory.word(address + bytes - 8 * word).ok_or(Unreadable)?;
         }
-        Ok(key)
+        Ok(combine(tail))
     }
 
     #[inline]

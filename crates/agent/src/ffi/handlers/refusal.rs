@@ -99,7 +99,7 @@ fn refused(recorder: Recorder<'_>, now: Circumstances) -> RefusalEntry {
         tags: None,
         event: recorder.events(),
         chips: 0,
-        stacks: [python::stack(recorder), 0],
+        stacks: [python::here(recorder, false).stack, 0],
         ring: None,
     }
 }

@@ -24,7 +24,8 @@ pub(in crate::ffi) fn new_tensor(
             note_call(recorder, hook);
             let newest = thread.allocated.replace(Allocated::NONE);
             if tensor_api::address(this).is_some_and(|address| newest.is_at(address)) {
-                let intern = |seen: Seen<'_>| shapes::intern(recorder, seen);
+                let shape = &thread.newest(recorder.process).shape;
+                let intern = |seen: Seen<'_>| shapes::intern(recorder, seen, shape);
                 if let Some(shape) = tensor_api::with_shape(this, intern) {
                     recorder.shaped(newest, shape);
                 }
