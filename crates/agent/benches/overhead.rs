@@ -3,7 +3,7 @@
 //!
 //! - the C++ host: one free and one allocation, with one thread and with four;
 //! - the start of a program that has nothing to do with TT-Metal;
-//! - with `-- ttnn`, stock ttnn on a mock n150 (see `testbed/`): allocate and free, and an op;
+//! - with `-- ttnn`, stock ttnn on a mock n150 (see `testbed/`): allocate and free, and an op, in several processes and in one;
 //! - with `-- stacks`, the same allocate and free under Python calls, with and without stacks.
 
 #![expect(
@@ -39,6 +39,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "ttnn") {
         ttnn(&library);
         ops(&library);
+        turns(&library);
     }
     if std::env::args().any(|argument| argument == "stacks") {
         stacks(&library);
@@ -227,6 +228,25 @@ fn ops(library: &Path) {
         with - plain,
         captured - plain
     );
+}
+
+/// Measures the loops in turns inside one process, by wall time: two processes differ by more than the agent costs.
+fn turns(library: &Path) {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for _ in 0..3 {
+        let output = Command::new(manifest.join("../../testbed/run").canonicalize().unwrap())
+            .args(["--mock", "n150", "--private-shm"])
+            .arg(manifest.join("benches/turns.py"))
+            .env("LD_PRELOAD", library)
+            .env("TT_METAL_SHM_TRACKING_DISABLED", "1")
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        for line in String::from_utf8(output.stdout).unwrap().lines() {
+            println!("in turns in one process, {line}");
+        }
+    }
 }
 
 /// A process with ttnn that measures on request.
