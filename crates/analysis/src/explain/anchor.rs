@@ -47,10 +47,10 @@ const SHORTAGE: &str = "\
     exceed|clash|need|requir|only|budget|fit|enough|overlap|past|greater than|larger than|too small|OOM|capacity|\
     pressure|downgrade|no room|overflow|vailable L1|insufficient|Insufficient|cannot place|cannot hold";
 
-/// No word has more bytes.
+/// Bytes of the longest word.
 pub(super) const LONGEST_WORD: usize = 32;
 
-/// The text is searched in blocks of so many bytes, for one kind of words after the other.
+/// Bytes of a block, in which one kind of words is searched for after the other.
 const BLOCK: usize = 16 << 10;
 
 /// Words in one searcher: a vectorized one where the processor allows it.
@@ -88,7 +88,7 @@ impl Words {
         Some(Self { words, searcher })
     }
 
-    /// The first word in a range, and where it is.
+    /// Finds the first word in a range, and its own range.
     fn find(&self, text: &[u8], range: Range<usize>) -> Option<(&'static str, Range<usize>)> {
         let span = Span::from(range);
         let found = match &self.searcher {
@@ -118,19 +118,19 @@ pub(super) struct Hit {
 /// The kind of a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HitKind {
-    /// A message.
+    /// Word of a message.
     Message,
-    /// A memory state of the compilers' runtime.
+    /// Beginning of a memory state that a compiler's runtime logged.
     MemoryView,
-    /// The version of ttnn.
+    /// Name of a release of ttnn.
     Version,
 }
 
-/// A line is examined this far to both sides of a weak word.
+/// Bytes of a line that are examined on each side of a weak word.
 const LINE_REACH: usize = 700;
 
 impl Anchors {
-    /// The one table.
+    /// Returns the compiled words, which are compiled once.
     pub(super) fn get() -> Option<&'static Self> {
         static ANCHORS: OnceLock<Option<Anchors>> = OnceLock::new();
         ANCHORS.get_or_init(Self::build).as_ref()
@@ -141,7 +141,7 @@ impl Anchors {
         Some(Self { strong, weak, shortage: AhoCorasick::new(SHORTAGE.split('|')).ok()? })
     }
 
-    /// The first word from an offset on that ends before `end`.
+    /// Finds the first word from an offset on that ends before `end`.
     pub(super) fn next(&self, text: &[u8], from: usize, end: usize) -> Option<Hit> {
         let mut position = from;
         let mut harmless_until = from;
@@ -197,7 +197,7 @@ impl Anchors {
     }
 }
 
-/// Numbers and common words announce a message in few contexts only.
+/// True if a word announces a message where it is: numbers and common words do so in few contexts.
 fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
     let before = &text[at.saturating_sub(24)..at];
     let after = &text[at..text.len().min(at + 40)];
@@ -214,7 +214,7 @@ fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
     }
 }
 
-/// The line around an offset with two lines before and after it: a message may be wrapped.
+/// Range of the line around an offset, with two lines before and after it: a message may be wrapped.
 fn line_around(text: &[u8], at: usize) -> Range<usize> {
     let low = at.saturating_sub(LINE_REACH);
     let high = text.len().min(at + LINE_REACH);

@@ -12,7 +12,7 @@ use super::cores::{Cores, Cursor};
 use super::message::Message;
 use super::{number, pattern};
 
-/// One message.
+/// Wording of one message, as a pattern.
 pub(super) struct Form {
     /// Texts of which one is in every print of the message, divided by bars, for a fast check.
     pub(super) keys: &'static str,
@@ -52,7 +52,7 @@ impl Form {
         self.compiled.get_or_init(|| compile(self.head, self.parts)).as_ref()
     }
 
-    /// Every print of the message in the first `end` bytes of a text. A message without its front is looked for where no
+    /// Finds every print of the message in the first `end` bytes of a text. A message without its front is looked for where no
     /// message is found yet.
     pub(super) fn matches(&self, text: &str, end: usize, found: &[Match]) -> Vec<Match> {
         let part = &text[..end];
@@ -84,7 +84,7 @@ pub(super) struct Match {
     pub(super) end: usize,
     /// Numbers that were read.
     pub(super) known: usize,
-    /// Their digits.
+    /// Digits of these numbers.
     pub(super) digits: usize,
     /// True if the beginning of the message was cut off.
     pub(super) is_front_cut: bool,
@@ -138,10 +138,10 @@ fn expand(pattern: &str) -> String {
     text + rest
 }
 
-/// Tensors have no address with fewer digits.
+/// Lowest address that a tensor may have: it has five digits.
 pub(super) const LOWEST_ADDRESS: u64 = 10_000;
 
-/// Numbers that nothing of their message follows.
+/// Names of numbers behind which a message may end.
 const MAY_BE_LAST: [&str; 11] = [
     "end",
     "found",
@@ -161,7 +161,7 @@ const CORES: &str = r"(?:\{ ?(?:\[[^\]]{3,60}\],? ?){1,64}\}|\[[^\]]{3,60}\]|\(x
 /// The values of one match, by name.
 pub(super) struct Values<'t> {
     named: Vec<(String, &'t str)>,
-    /// Where the values end that are below the message, as early releases printed them.
+    /// Offset behind the values that are below the message, as early releases printed them.
     end: std::cell::Cell<usize>,
 }
 
@@ -180,7 +180,7 @@ impl<'t> Values<'t> {
         values
     }
 
-    /// A number is not believed if its digits go on behind a space: a terminal broke the line within it.
+    /// Drops numbers whose digits go on behind a space: a terminal broke the line within them.
     fn drop_broken_numbers(&mut self, captures: &Captures<'t>, end: usize) {
         let is_broken = |name: &str| {
             captures.name(name).is_some_and(|value| {
@@ -197,7 +197,7 @@ impl<'t> Values<'t> {
         self.named.retain(|(name, _)| !is_broken(name));
     }
 
-    /// A number that the match ends with is not believed if the text was cut there: by dots, or by the end of the input
+    /// Drops a number that the match ends with, if the text was cut there: by dots, or by the end of the input
     /// where the message goes on behind the number.
     fn drop_cut_number(&mut self, text: &'t str, end: usize) {
         let rest = &text[end..];
@@ -219,7 +219,7 @@ impl<'t> Values<'t> {
         }
     }
 
-    /// Early 2024 printed the template with its holes, and the values in the lines below.
+    /// Reads the values below a template that is printed with its holes, as in early 2024.
     fn read_below(&mut self, text: &'t str) {
         if !self.named.iter().any(|(_, value)| *value == "{}") {
             return;
@@ -257,7 +257,7 @@ impl<'t> Values<'t> {
         number::read(self.text(name)?)
     }
 
-    /// A number that ends its message, which must exceed another: with fewer digits than the other it was cut.
+    /// Number that ends its message and must exceed another: with fewer digits than the other it was cut.
     pub(super) fn beyond(&self, name: &str, least: Option<u64>) -> Option<u64> {
         let digits = |number: u64| number.checked_ilog10();
         let number = self.number(name)?;
@@ -272,7 +272,7 @@ impl<'t> Values<'t> {
         self.text(name).map(str::to_owned)
     }
 
-    /// True if a part was found.
+    /// True if a value was found, redacted or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.named.iter().any(|(known, _)| known == name)
     }

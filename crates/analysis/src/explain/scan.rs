@@ -70,7 +70,7 @@ pub(super) struct Scanned {
 /// Bytes of a log that are examined at a time: they stay in the processor's cache.
 const PIECE: u64 = 256 << 10;
 
-/// More different messages than this are not kept, so that no log can take all memory.
+/// Different messages that are kept, so that no log can take all memory.
 const MAX_MESSAGES: usize = 1000;
 
 /// Bytes before a word in which its message may begin.
@@ -90,12 +90,13 @@ const NEAR: usize = 2 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
     buffer: Vec<u8>,
-    /// Up to here the buffer is searched for words.
+    /// Offset up to which the buffer is searched for words.
     position: usize,
-    /// Up to here its messages are read.
+    /// Offset up to which its messages are read.
     read: usize,
-    /// Line ends before the buffer, and the offset up to which those in the buffer are counted.
+    /// Line ends before the offset `counted`, those of the earlier log included.
     lines: usize,
+    /// Offset up to which the line ends of the buffer are counted.
     counted: usize,
     scanned: Scanned,
 }
@@ -246,7 +247,7 @@ impl Scanner {
         }
     }
 
-    /// Line ends before an offset of the buffer, those of the earlier log included.
+    /// Counts the line ends before an offset of the buffer, those of the earlier log included.
     fn line_at(&mut self, buffer: &[u8], offset: usize) -> usize {
         let ends = |range: &[u8]| memchr::memchr_iter(b'\n', range).count();
         if offset >= self.counted {
@@ -259,18 +260,18 @@ impl Scanner {
     }
 }
 
-/// The first byte of a line between two offsets, or the first offset.
+/// Offset of the first line that begins between two offsets, or the first offset.
 fn line_start(buffer: &[u8], low: usize, high: usize) -> usize {
     memchr::memchr(b'\n', &buffer[low..high]).map_or(low, |end| low + end + 1)
 }
 
-/// The end of the line of an offset; a line that is longer is cut.
+/// Offset behind the line of an offset; a line that is longer is cut.
 fn line_end(buffer: &[u8], offset: usize) -> usize {
     let end = buffer.len().min(offset + NEAR);
     memchr::memchr(b'\n', &buffer[offset..end]).map_or(end, |line| offset + line + 1)
 }
 
-/// Where the line of the last word near a word ends, or a memory state begins before.
+/// Offset at which the line of the last word near a word ends, or a memory state begins before that.
 fn end_of_words(anchors: &Anchors, buffer: &[u8], word: usize) -> usize {
     let within = buffer.len().min(word + WITHIN);
     let mut last = word;

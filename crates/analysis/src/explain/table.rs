@@ -69,26 +69,13 @@ static FORMS: [Form; 26] = [
         "at an address below",
         r"(?:Out of Memory: )?Cannot allocate at an address below #lowest#",
         &[r"(?:Allocation at|Tried to allocate at|Allocation ends at) #found#"],
-        |values| {
-            Some(Message::BelowLimit(BelowLimit {
-                limit: values.number("lowest"),
-                address: values.beyond("found", Some(LOWEST_ADDRESS)),
-            }))
-        },
+        below_limit,
     ),
     Form::new(
         "kernel config buffer",
         r"Program size \(#size#\) too large for kernel config buffer",
         &[r" ?\(#ring#\)", r"on %processor%", r"#over# ?B over:"],
-        |values| {
-            Some(Message::ProgramTooLarge(ProgramTooLarge {
-                size: values.number("size"),
-                ring: values.number("ring"),
-                processor: values.word("processor"),
-                parts: Vec::new(),
-                kernels: Vec::new(),
-            }))
-        },
+        program,
     ),
     Form::new(
         "trace buffers of size",
@@ -98,13 +85,7 @@ static FORMS: [Form; 26] = [
             r"on (?:Mesh)?[Dd]evice #device#",
             r"but only #region# ?B is allocated for trace region",
         ],
-        |values| {
-            Some(Message::TraceRegionFull(TraceRegionFull {
-                needed: values.number("needed"),
-                region: values.number("region"),
-                device: values.number("device"),
-            }))
-        },
+        trace_region,
     ),
     Form::new(
         "Trace buffer at address",
@@ -168,45 +149,19 @@ static FORMS: [Form; 26] = [
         "nvalid shard grid|nvalid DRAM shard grid",
         r"Invalid (?:DRAM )?shard grid: shard core \(#x#, ?#y#\)",
         &[r"has no %memory% bank on this device", r"which has #banks# of them"],
-        |values| {
-            let small = |name| u32::try_from(values.number(name)?).ok();
-            Some(Message::ShardGrid(ShardGrid {
-                core: small("x").zip(small("y")),
-                shards: None,
-                banks: values.number("banks"),
-                memory: values.word("memory"),
-                is_core_grid: false,
-            }))
-        },
+        shard_grid,
     ),
     Form::new(
         "number of shards",
         r"Expected number of shards #shards# to be less than or equal to total number of",
         &[r" %memory% banks #banks# "],
-        |values| {
-            Some(Message::ShardGrid(ShardGrid {
-                core: None,
-                shards: values.number("shards"),
-                banks: values.number("banks"),
-                memory: values.word("memory"),
-                is_core_grid: false,
-            }))
-        },
+        shard_grid,
     ),
     Form::new(
         "bank exists for core|exceeds total numbers of banks",
         r"No %memory% bank exists for core",
         &[r"\(?x?=?#x#[,-] ?(?:y=)?#y#"],
-        |values| {
-            let small = |name| u32::try_from(values.number(name)?).ok();
-            Some(Message::ShardGrid(ShardGrid {
-                core: small("x").zip(small("y")),
-                shards: None,
-                banks: None,
-                memory: values.word("memory"),
-                is_core_grid: false,
-            }))
-        },
+        shard_grid,
     ),
     Form::new(
         "_MEM|_CODE|_TEXT|REGION_APP",
@@ -358,6 +313,42 @@ fn trace_overlap(values: &Values<'_>) -> Option<Message> {
         allocation_mark: values.number("allocation"),
         deletion_mark: values.number("deletion"),
         live_trace_mark: values.number("other"),
+    }))
+}
+
+fn below_limit(values: &Values<'_>) -> Option<Message> {
+    Some(Message::BelowLimit(BelowLimit {
+        limit: values.number("lowest"),
+        address: values.beyond("found", Some(LOWEST_ADDRESS)),
+    }))
+}
+
+fn program(values: &Values<'_>) -> Option<Message> {
+    Some(Message::ProgramTooLarge(ProgramTooLarge {
+        size: values.number("size"),
+        ring: values.number("ring"),
+        processor: values.word("processor"),
+        parts: Vec::new(),
+        kernels: Vec::new(),
+    }))
+}
+
+fn trace_region(values: &Values<'_>) -> Option<Message> {
+    Some(Message::TraceRegionFull(TraceRegionFull {
+        needed: values.number("needed"),
+        region: values.number("region"),
+        device: values.number("device"),
+    }))
+}
+
+fn shard_grid(values: &Values<'_>) -> Option<Message> {
+    let small = |name| u32::try_from(values.number(name)?).ok();
+    Some(Message::ShardGrid(ShardGrid {
+        core: small("x").zip(small("y")),
+        shards: values.number("shards"),
+        banks: values.number("banks"),
+        memory: values.word("memory"),
+        is_core_grid: false,
     }))
 }
 

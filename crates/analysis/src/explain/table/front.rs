@@ -1,12 +1,12 @@
 //! Messages that were cut at the front, by a ring buffer or a limit of a line's length: each form begins later in its
 //! message. Behind the cut, a number counts only if a part of the word before it is left.
 
-use super::{beyond_l1, clash, out_of_memory, trace_overlap};
-use crate::explain::form::{Form, LOWEST_ADDRESS, Values};
-use crate::explain::message::{
-    BelowLimit, BufferBeyondTensor, Message, OutOfMemory, ProgramTooLarge, ShardGrid,
-    TraceRegionFull,
+use super::{
+    below_limit, beyond_l1, beyond_tensor, clash, out_of_memory, program, shard_grid,
+    trace_overlap, trace_region,
 };
+use crate::explain::form::{Form, Values};
+use crate::explain::message::{Message, OutOfMemory};
 
 /// The numbers of a refused allocation behind its banks.
 const BANK: &[&str] = &[
@@ -54,28 +54,23 @@ pub(super) static FORMS: [Form; 28] = [
         from(BANK, 1),
         memory,
     ),
-    Form::front("needs to store", r"needs to store #stored# ?B\b", from(BANK, 1), memory),
-    Form::front(
-        "bank size is",
-        r"(?:t |^ ?)bank size is (?:only )?#size# ?B\b",
-        from(BANK, 2),
-        memory,
-    ),
+    Form::front("needs to store", r"k needs to store #stored# ?B\b", from(BANK, 1), memory),
+    Form::front("bank size is", r"t bank size is (?:only )?#size# ?B\b", from(BANK, 2), memory),
     Form::front(
         "(allocated: ",
-        r"[a-z] #size# ?B \(allocated: #allocated# ?B\b",
-        from(BANK, 3),
+        r"[a-z] #size# ?B \(allocated: #allocated# ?B, free: #free# ?B, largest free block: #largest# ?B\)",
+        &[],
         memory,
     ),
     Form::front(
         "allocated: ",
-        r"allocated: #allocated# ?B, free: #free# ?B\b",
-        from(BANK, 4),
+        r"allocated: #allocated# ?B, free: #free# ?B, largest free block: #largest# ?B\)",
+        &[],
         memory,
     ),
     Form::front(
         "largest free block",
-        r"free: #free# ?B, largest free block: #largest# ?B\b",
+        r"free: #free# ?B, largest free block: #largest# ?B\)",
         &[],
         memory,
     ),
@@ -84,12 +79,7 @@ pub(super) static FORMS: [Form; 28] = [
         "at an address below",
         r"at an address below #lowest#\. Allocation at",
         &[r" #found#"],
-        |values| {
-            Some(Message::BelowLimit(BelowLimit {
-                limit: values.number("lowest"),
-                address: values.beyond("found", Some(LOWEST_ADDRESS)),
-            }))
-        },
+        below_limit,
     ),
     Form::front(
         "clash with L1",
@@ -145,10 +135,15 @@ pub(super) static FORMS: [Form; 28] = [
         "for trace region",
         r"size #needed# ?B on (?:Mesh)?[Dd]evice #device#, but only",
         TRACE,
-        trace,
+        trace_region,
     ),
-    Form::front("for trace region", r"[Dd]evice #device#, but only", TRACE, trace),
-    Form::front("for trace region", r"[a-z] #region# ?B is allocated for trace region", &[], trace),
+    Form::front("for trace region", r"[Dd]evice #device#, but only", TRACE, trace_region),
+    Form::front(
+        "for trace region",
+        r"[a-z] #region# ?B is allocated for trace region",
+        &[],
+        trace_region,
+    ),
     Form::front(
         "high water mark",
         r"overlaps with (?:buffers (?P<what>allocated|deallocated) during|(?P<both>DRAM activity) during|DRAM activity captured by (?P<live>another live trace))",
@@ -163,22 +158,13 @@ pub(super) static FORMS: [Form; 28] = [
         "bank on this device",
         r"has no %memory% bank on this device, which has #banks# of them",
         &[],
-        |values| {
-            Some(Message::ShardGrid(ShardGrid {
-                banks: values.number("banks"),
-                memory: values.word("memory"),
-                ..ShardGrid::default()
-            }))
-        },
+        shard_grid,
     ),
     Form::front(
         "exceeds allocated L1 buffer",
         r"exceeds allocated L1 buffer (?:bank )?size of #tensor# ?B\b",
         &[],
-        |values| {
-            let tensor = values.number("tensor");
-            Some(Message::BufferBeyondTensor(BufferBeyondTensor { size: None, tensor }))
-        },
+        beyond_tensor,
     ),
 ];
 
@@ -194,21 +180,4 @@ fn memory(values: &Values<'_>) -> Option<Message> {
         }
         _ => None,
     }
-}
-
-fn program(values: &Values<'_>) -> Option<Message> {
-    Some(Message::ProgramTooLarge(ProgramTooLarge {
-        size: values.number("size"),
-        ring: values.number("ring"),
-        processor: values.word("processor"),
-        ..ProgramTooLarge::default()
-    }))
-}
-
-fn trace(values: &Values<'_>) -> Option<Message> {
-    Some(Message::TraceRegionFull(TraceRegionFull {
-        needed: values.number("needed"),
-        region: values.number("region"),
-        device: values.number("device"),
-    }))
 }
