@@ -78,10 +78,13 @@ pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Ma
             rest.starts_with("...") || is_end && rest.trim().is_empty() && is_short
         })
     };
-    let starts_cut = ["need", "limit"].map(|name| {
-        let amount = captures.name(name);
-        amount.is_some_and(|amount| begins_before(&sentence[..amount.start()]))
-    });
+    let is_begun = |name: &str, begins_before: fn(&str) -> bool| {
+        captures.name(name).is_some_and(|amount| begins_before(&sentence[..amount.start()]))
+    };
+    let starts_cut = [
+        is_begun("need", begins_before) || is_begun("need", has_term) || is_begun("sum", has_term),
+        is_begun("limit", begins_before),
+    ];
     let need = need(&captures).filter(|_| !is_cut("need") && !starts_cut[0]);
     let limit = captures
         .name("limit")
@@ -117,6 +120,16 @@ fn begins_before(text: &str) -> bool {
     let word = text.rsplit(' ').nth(1).filter(|_| text.ends_with(' ')).unwrap_or_default();
     let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     text.trim().is_empty() || is_number
+}
+
+/// True if a text ends with the first terms of a sum, and the name of the next.
+fn has_term(text: &str) -> bool {
+    text.rfind('+').is_some_and(|plus| {
+        text.len() < plus + 40
+            && text[plus + 1..]
+                .bytes()
+                .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'=' | b'_' | b'-'))
+    })
 }
 
 /// The need of a check: a number, a sum, or a product.

@@ -31,7 +31,7 @@ const MESSAGES: [&str; 12] = [
     "RuntimeError: Failed to allocate TLB window. Look at /sys/kernel/debug/tenstorrent/16/mappings for more information.  Error: tt_tlb_alloc failed with error code -12 for TLB size 1048576.",
     "2026-04-18 10:01:11.120 | warning  |              Op | Allocating semaphores in L1, which may fragment L1 and reduce headroom for subsequent op allocations.",
     "RuntimeError: unable to allocate {} things",
-    "2 banks, where each bank needs to store 20{} B",
+    "(12 banks, where each bank needs to store 20{} B",
     "ted at 10{} and static circular buffer region ends at 14{}",
 ];
 

@@ -1,5 +1,6 @@
 //! Messages that were cut at the front, as a ring buffer, `tail -c` or a limit of a line's length leaves them.
 
+use super::templates::{filled, templates};
 use crate::explain::{self, Explanation, Fit, Message};
 
 const WHOLE: [&str; 9] = [
@@ -117,4 +118,46 @@ fn the_rest_of_a_print_is_not_counted() {
     assert_eq!(found.over_bytes, Some(58_247_200));
     let Message::OutOfMemory(memory) = found.message else { panic!() };
     assert_eq!(memory.largest_free, Some(216_504_544));
+}
+
+/// Whatever is left of a message of any release has no number that is the rest of one.
+#[test]
+fn no_message_without_its_front_has_a_part_of_a_number() {
+    // Of a sum, the first terms may be missing without a trace.
+    for template in templates().into_keys().filter(|template| !template.contains(" B + ")) {
+        let message = filled(&template, 7);
+        let is_whole = |number: &serde_json::Value| {
+            let digits = number.to_string();
+            let is_digit = |byte: &u8| byte.is_ascii_digit();
+            message.match_indices(&digits).any(|(at, _)| {
+                let before = message.as_bytes()[..at].last().is_some_and(is_digit);
+                let behind = message.as_bytes().get(at + digits.len()).is_some_and(is_digit);
+                !before && !behind
+            })
+        };
+        let known: Vec<serde_json::Value> = explain::explain(&message)
+            .iter()
+            .flat_map(|found| numbers(found).into_values())
+            .collect();
+        for start in (1..message.len()).filter(|start| message.is_char_boundary(*start)) {
+            let text = format!("{}\n", &message[start..]);
+            for found in explain::explain(&text) {
+                for (name, value) in numbers(&found) {
+                    let is_right = !value.is_u64() || known.contains(&value) || is_whole(&value);
+                    assert!(is_right, "{name} is {value} in {text} of {message}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sum_that_begins_within_a_term_is_not_believed() {
+    for text in [
+        "159167278 B + metadata CB 146859753 B + scratch reserve 572046545 B exceeds service-core free L1 865190864 B",
+        "a CB 159167278 B + metadata CB 146859753 B exceeds service-core free L1 865190864 B and more",
+    ] {
+        let Message::OpLimit(limit) = only(text).unwrap().message else { panic!("{text}") };
+        assert!(limit.need.is_none_or(|need| need == 159_167_278 + 146_859_753), "{limit:?}");
+    }
 }

@@ -46,6 +46,22 @@ fn a_template_in_a_document_is_no_message() {
     }
 }
 
+/// Logs of programs that went on have such figures too.
+#[test]
+fn sizes_in_a_log_are_no_message() {
+    for text in [
+        "bank size is 1072693184 B\n",
+        "2026-07-10 09:12:13.174 | debug    |       Allocator | bank size is 1072693184 B\n",
+        "needs to store 20480 B in the cache\n",
+        "DRAM: allocated: 784847680 B, free: 286974112 B\n",
+        "largest free block: 216504544 B\n",
+        "step 7: trace region 50000000B, L1 buffer of 4096 B on device 0\n",
+    ] {
+        let found = explain::explain(text);
+        assert!(found.is_empty(), "{text}\n{found:#?}");
+    }
+}
+
 /// What a program printed is a message, whatever quotes it.
 #[test]
 fn quoted_messages_are_messages() {

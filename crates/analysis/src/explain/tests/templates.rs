@@ -11,13 +11,13 @@ struct Messages {
     messages: BTreeMap<String, Vec<String>>,
 }
 
-fn templates() -> BTreeMap<String, Vec<String>> {
+pub(super) fn templates() -> BTreeMap<String, Vec<String>> {
     let text = include_str!("../../../../../fixtures/explain/messages.json");
     serde_json::from_str::<Messages>(text).unwrap().messages
 }
 
 /// A template with values in its holes. `seed` makes the values.
-fn filled(template: &str, seed: u64) -> String {
+pub(super) fn filled(template: &str, seed: u64) -> String {
     let mut state = seed | 1;
     let mut next = |from: u64, to: u64| {
         state =
