@@ -180,7 +180,8 @@ impl<'t> Values<'t> {
         values
     }
 
-    /// Drops numbers whose digits go on behind a space: a terminal broke the line within them.
+    /// Drops numbers within which a line was broken: their digits go on behind a space, or a string of JSON ends behind them
+    /// while the message goes on.
     fn drop_broken_numbers(&mut self, captures: &Captures<'t>, end: usize) {
         let is_broken = |name: &str| {
             captures.name(name).is_some_and(|value| {
@@ -189,9 +190,10 @@ impl<'t> Values<'t> {
                 let behind = text.get(value.end() - start..).unwrap_or_default();
                 value.end() < end
                     && value.as_str().bytes().all(|byte| byte.is_ascii_digit())
-                    && behind
-                        .strip_prefix(' ')
-                        .is_some_and(|next| next.starts_with(|next: char| next.is_ascii_digit()))
+                    && (behind.starts_with('"')
+                        || behind.strip_prefix(' ').is_some_and(|next| {
+                            next.starts_with(|next: char| next.is_ascii_digit())
+                        }))
             })
         };
         self.named.retain(|(name, _)| !is_broken(name));

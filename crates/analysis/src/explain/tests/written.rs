@@ -341,3 +341,18 @@ fn an_exception_that_a_file_repeats_is_one_error() {
         "FAILED x.py::t - RuntimeError: TT_FATAL @ /src/bank_manager.cpp:514: false\n".repeat(2);
     assert_eq!(only(&twice).count, 2);
 }
+
+/// Docker writes long lines in parts of 16 KiB, which may end within a number.
+#[test]
+fn a_number_that_docker_divided_is_not_believed() {
+    let clash = "Statically allocated circular buffers in program 7 clash with L1 buffers on core range [0-0 - 7-7]. L1 buffer allocated at 704448 and static circular buffer region ends at 807936";
+    let number = clash.find("704448").unwrap();
+    for at in 1..6 {
+        let (head, rest) = clash.split_at(number + at);
+        let text = format!(
+            "{{\"log\":\"{head}\",\"stream\":\"stderr\"}}\n{{\"log\":\"{rest}\\n\",\"stream\":\"stderr\"}}\n"
+        );
+        let Message::BuffersClash(numbers) = only(&text).message else { panic!("{text}") };
+        assert_eq!(numbers.l1_address, None, "{text}");
+    }
+}
