@@ -246,11 +246,15 @@ fn is_repeated_in_file(joined: &Joined, start: usize) -> bool {
 }
 
 /// Words of a second line about one kill.
-const AGAIN: [&str; 4] = ["137", "Exceeded job", "Ray killed", "systemd-oomd killed"];
+const AGAIN: [&str; 6] =
+    ["137", "Exceeded job", "Ray killed", "systemd-oomd killed", "exitcode : ", "Out Of Memory"];
 
 /// Returns the channel that a message was printed on, by the text before it.
 fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
     match message {
+        Message::HostKilled(_) if AGAIN.iter().any(|again| wording.contains(again)) => {
+            return PrintedBy::Log;
+        }
         // The kernel prints the reason first, and then the process that it kills.
         Message::HostKilled(_) if wording.starts_with("oom-kill:") => return PrintedBy::Other,
         // The kernel, a container's runtime or a batch system has reported the kill before systemd does.
@@ -258,9 +262,6 @@ fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -
             return PrintedBy::Part;
         }
         Message::HostKilled(killed) if killed.by_oom_killer => return PrintedBy::Exception,
-        Message::HostKilled(_) if AGAIN.iter().any(|again| wording.contains(again)) => {
-            return PrintedBy::Log;
-        }
         Message::HostMemory(memory) if memory.is_shared && wording.contains("might be") => {
             return PrintedBy::Log;
         }

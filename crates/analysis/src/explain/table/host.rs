@@ -93,8 +93,8 @@ pub(super) static FORMS: [Form; 14] = [
         },
     ),
     Form::new(
-        "OOMKilled|OOM Killed|OOM killer|oom_kill event",
-        r"(?:OOMKilled|Detected \d+ oom[_-]kill event(?:.{0,100}? been OOM Killed)?|(?:have|has) been (?:OOM Killed|killed by the OOM killer))",
+        "OOMKilled|OOM Killed|OOM killer|oom_kill event|: Out Of Memory",
+        r"(?:OOMKilled|Detected \d+ oom[_-]kill event(?:.{0,100}? been OOM Killed)?|(?:have|has) been (?:OOM Killed|killed by the OOM killer)|\btasks? [\d,-]{1,80}: Out Of Memory)",
         &[],
         |_| Some(Message::HostKilled(HostKilled { by_oom_killer: true, killer: None, pid: None })),
     ),

@@ -205,6 +205,22 @@ fn one_kill_that_systemd_reports_too_is_one() {
     );
 }
 
+/// The forms are those of torchrun's `api.py` and of srun.
+#[test]
+fn one_kill_that_a_launcher_reports_twice_is_one() {
+    for text in [
+        "E0710 09:12:13.123000 1 torch/distributed/elastic/multiprocessing/api.py:874] failed (exitcode: -9) local_rank: 0 (pid: 1234) of binary: /venv/bin/python\nRoot Cause (first observed failure):\n[0]:\n  rank      : 0 (local_rank: 0)\n  exitcode  : -9 (pid: 1234)\n  traceback : Signal 9 (SIGKILL) received by PID 1234\n",
+        "srun: error: tt03: task 0: Out Of Memory\nslurmstepd: error: Detected 1 oom_kill event in StepId=41.0. Some of the step tasks have been OOM Killed.\n",
+    ] {
+        assert_eq!(only(text).count, 1, "{text}");
+        let findings = explain::Findings::of(
+            vec![explain::input::Input::new("-", Box::new(std::io::Cursor::new(text)))],
+            None,
+        );
+        assert_eq!(findings.unwrap().unknown.count, 0, "{text}");
+    }
+}
+
 /// Texts of tt-kmd 2.10 (`memory.c`) and of tt-umd 0.9.9 (`silicon_sysmem_manager.cpp`).
 #[test]
 fn what_drivers_say_of_pages_is_about_the_host() {
