@@ -190,6 +190,9 @@ pub(super) fn killed(killed: &HostKilled) -> Verdict {
     };
     verdict(
         match killed.by_oom_killer || killed.killer.is_some() {
+            true if killed.killer == Some("Slurm") => {
+                "A process was killed: its job exceeded its memory limit".to_owned()
+            }
             true => "A process was killed: the host ran out of memory".to_owned(),
             false => "A process was killed by SIGKILL, probably because the host ran out of memory"
                 .to_owned(),

@@ -99,12 +99,7 @@ pub(super) static FORMS: [Form; 28] = [
         from(CLASH, 2),
         clash,
     ),
-    Form::front(
-        "buffer allocated at",
-        r"buffer allocated at #address# and static",
-        from(CLASH, 2),
-        clash,
-    ),
+    Form::front(" and static", r"\bat #address# and static", from(CLASH, 2), clash),
     Form::front(
         "buffer region ends",
         r"(?P<what>circular|dataflow) buffer region ends at #end#",

@@ -79,7 +79,12 @@ fn what_is_left_behind_the_front_is_explained() {
             Fit::Blocked,
             Some(10_240),
         ),
-        ("ted at 105824 and static dataflow buffer region ends at 116064", Fit::Blocked, None),
+        (
+            "ted at 105824 and static dataflow buffer region ends at 116064",
+            Fit::Blocked,
+            Some(10_240),
+        ),
+        ("t 105824 and static dataflow buffer region ends at 116064", Fit::Blocked, None),
         (
             "row to 13387104 B which is beyond max L1 size of 1499136 B",
             Fit::TooLarge,
