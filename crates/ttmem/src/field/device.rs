@@ -468,7 +468,6 @@ fn free<'a>(capacity: &'a Reading<u64>, used: &'a Reading<u64>) -> Cell<'a> {
     Cell::calculated(capacity, used, Reading::checked_sub, "more is used than the chip has")
 }
 
-/// The detail of a telemetry metric that an older ttmem did not record.
 /// A property of a chip, or the reason that the snapshot has for its absence.
 fn property<'a>(
     chip: &'a Chip,
@@ -479,6 +478,7 @@ fn property<'a>(
     text.map_or_else(|| Cell::missing(chip.reasons.get(name), otherwise), Cell::text)
 }
 
+/// The detail of a telemetry metric that an older ttmem did not record.
 const NOT_IN_SNAPSHOT: &str = "the snapshot was taken by an older ttmem";
 /// The detail of a property without a file of the driver.
 const NOT_PUBLISHED: &str = "the driver publishes none that can be used";
