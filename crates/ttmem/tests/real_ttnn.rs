@@ -60,13 +60,16 @@ fn is_installed_with(options: &[&str]) -> bool {
     }
 }
 
-/// `ttmem` in a mount namespace with a `/dev/shm` of its own: what processes leave there goes with it.
-fn ttmem_in_own_shm() -> Command {
+/// A program in a mount namespace with a `/dev/shm` of its own: what processes leave there goes with it.
+fn in_own_shm(program: &str) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--map-root-user", "bash", "-c"]);
-    command.args(["mount -t tmpfs tmpfs /dev/shm && exec \"$@\"", "bash"]);
-    command.arg(env!("CARGO_BIN_EXE_ttmem"));
+    command.args(["mount -t tmpfs tmpfs /dev/shm && exec \"$@\"", "bash", program]);
     command
+}
+
+fn ttmem_in_own_shm() -> Command {
+    in_own_shm(env!("CARGO_BIN_EXE_ttmem"))
 }
 
 /// A workload that pauses after each step. Its memory regions are in a directory of the test's.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{agent_library, is_installed, testbed};
+use super::{agent_library, in_own_shm, is_installed, testbed};
 
 /// Runs in a host of its own: name, network, processes and `/dev/shm`.
 const HOST: &str = "exec unshare --uts --net --mount --pid --fork --mount-proc sh -c \
@@ -23,7 +23,10 @@ fn report(folder: &Path, host: &str, command: &[&str]) -> (Value, String) {
     let python = ["env", "-u", "PMIX_NAMESPACE", "-u", "PMIX_RANK"];
     let (run, workload) = (testbed.join("run"), testbed.join("workload.py"));
     let run = [run.to_str().unwrap(), "--mock", "n150", workload.to_str().unwrap()];
-    let mut mpirun = Command::new("mpirun");
+    let mut mpirun = match host {
+        HOST => Command::new("mpirun"),
+        _ => in_own_shm("mpirun"),
+    };
     mpirun.current_dir(folder).args(["--allow-run-as-root", "--oversubscribe"]);
     for (number, steps) in [["dram=9", "ops"], ["dram=30", "fail"]].iter().enumerate() {
         mpirun.args((number > 0).then_some(":")).args(["-n", "1", "sh", "-c", host, "-"]);
