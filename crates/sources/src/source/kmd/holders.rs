@@ -11,7 +11,7 @@ use std::path::Path;
 use ttmem_model::Pid;
 use ttmem_model::facts::{Device, DeviceOwners, Field};
 use ttmem_model::order;
-use ttmem_model::reading::Missing;
+use ttmem_model::reading::{Missing, MissingReason};
 
 use crate::source::shorten;
 use ttmem_root::{Root, RootError};
@@ -54,9 +54,18 @@ pub(super) fn complete(root: &Root, version: DriverVersion, devices: &mut [Devic
         let scan = scan.get_or_insert_with(|| Scan::run(root));
         device.holders = match listed {
             Ok(open_files) => Ok(scan.of_count(device.number, open_files)),
-            Err(missing) => scan.of(device.number).ok_or(missing),
+            Err(missing) => scan.of(device.number).ok_or_else(|| not_shown(version, missing)),
         };
     }
+}
+
+/// The reason that a driver's list is not there, of a driver that has one: procfs may show processes alone (`subset=pid`).
+fn not_shown(version: DriverVersion, missing: Missing) -> Missing {
+    const FIRST_WITH_LIST: DriverVersion = DriverVersion([2, 5, 0]);
+    if missing.reason == MissingReason::Unsupported && version >= FIRST_WITH_LIST {
+        return Missing::no_source("procfs does not show the driver's list here");
+    }
+    missing
 }
 
 /// Reads the owners of device `number` from the driver's own list. On drivers older than 2.7 a process counts only if
@@ -248,5 +257,23 @@ mod tests {
         assert_eq!(holders.pids, [Pid(77)]);
         assert!(!holders.complete);
         assert_eq!(scan.of(0), None);
+    }
+
+    #[test]
+    fn a_list_that_procfs_does_not_show_is_not_one_that_the_driver_does_not_have() {
+        let why = |version: &str| {
+            let denied = Entry::Error(rustix::io::Errno::ACCESS);
+            let host = ttmem_fake::Host::n150().driver(version).without("/proc/driver");
+            let host = host.file(format!("/proc/{}/fd", ttmem_fake::PID), denied);
+            let root = Root::memory(host.into_tree());
+            let facts = crate::Collector::new(root).facts();
+            let missing = facts.devices[0].holders.clone().unwrap_err();
+            (missing.reason, missing.detail.into_owned())
+        };
+        let shown = "procfs does not show the driver's list here".to_owned();
+        for version in ["2.5.0", "2.10.0"] {
+            assert_eq!(why(version), (MissingReason::NoSource, shown.clone()), "{version}");
+        }
+        assert_eq!(why("2.4.1").0, MissingReason::Unsupported);
     }
 }
