@@ -65,7 +65,11 @@ fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, position: Coordina
 /// not known.
 pub(super) fn use_of(core: &CoreReport) -> Option<(u64, u64)> {
     core.circular_buffer_bytes.value()?;
-    let kinds = [RegionKind::CircularBuffers, RegionKind::L1, RegionKind::L1Small];
-    let used = kinds.iter().map(|kind| core.bytes(*kind)).sum();
+    let used = core.bytes(RegionKind::CircularBuffers).saturating_add(tensor_bytes(core));
     Some((used, core.l1_bytes().saturating_sub(core.unreserved?)))
+}
+
+/// Bytes of tensors in a core that are no circular buffers.
+pub(super) fn tensor_bytes(core: &CoreReport) -> u64 {
+    core.bytes(RegionKind::L1).saturating_add(core.bytes(RegionKind::L1Small))
 }

@@ -12,11 +12,13 @@ use crate::output::text::wrap;
 /// Draws the notes below a grid.
 pub(super) fn draw_grid(sheet: &mut Sheet<'_>, view: &ChipView<'_>) {
     let mut parts = Vec::new();
-    let whole = view.report.cores.iter().find_map(grid::use_of);
-    if let Some((_, bytes)) = whole {
+    let cores = &view.report.cores;
+    if let Some((_, bytes)) = cores.iter().find_map(grid::use_of) {
         let scale = glyph::heat_scale(sheet.page());
+        let has_tensors = cores.iter().any(|core| grid::tensor_bytes(core) > 0);
+        let what = if has_tensors { "CBs and tensors" } else { "CBs" };
         let whole = amount::size(bytes);
-        parts.push((Role::Quiet, format!("{scale} CBs of {whole} a core")));
+        parts.push((Role::Quiet, format!("{scale} {what} of {whole} a core")));
     }
     parts.push((Role::Quiet, "CBs: circular buffers".to_owned()));
     parts.extend(common(view));
