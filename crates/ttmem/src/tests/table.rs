@@ -4,7 +4,7 @@ use crate::output::page::{Charset, Colour, Page};
 use crate::output::table::{Form, render};
 use insta::assert_snapshot;
 use ttmem_model::snapshot::ProcessState;
-use ttmem_model::{Metric, Reading, Snapshot};
+use ttmem_model::{Metric, Reading, Snapshot, SourceName};
 
 use super::made;
 
@@ -36,6 +36,19 @@ fn four_chips() {
     assert_snapshot!("four_91_wide", wide(91, &made::four()));
     assert_snapshot!("four_60_wide", wide(60, &made::four()));
     assert_snapshot!("four_140_wide", wide(140, &made::four()));
+}
+
+#[test]
+fn stale_bytes_stand_under_their_kind() {
+    let mut snapshot = made::four();
+    let memory = &mut snapshot.chips[0].memory;
+    memory.trace.used = memory.dram.used.clone();
+    memory.l1_small.used = Reading::exact(0, SourceName::Agent);
+    memory.l1_small.stale = memory.dram.stale.clone();
+    let table = wide(91, &snapshot);
+    let labels = table.lines().filter_map(|line| line.strip_prefix("│      ")?.split_once("  "));
+    let labels: Vec<&str> = labels.map(|(label, _)| label).skip(1).take(6).collect();
+    assert_eq!(labels, ["DRAM", " stale", "Trace", "L1 allocated", "L1_SMALL", " stale"]);
 }
 
 #[test]

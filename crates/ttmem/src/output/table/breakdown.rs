@@ -83,15 +83,13 @@ pub(super) fn lines(chip: &Chip) -> Vec<MemoryLine> {
     let dram = line(chip, DRAM);
     let dram_capacity = dram.capacity.clone();
     let mut lines = vec![dram];
+    lines.extend(stale_line(figure("memory.dram.stale"), &dram_capacity));
     lines.extend(kind("memory.trace", chip, &dram_capacity));
-    let stale = figure("memory.dram.stale").checked_add(figure("memory.trace.stale"));
-    lines.extend(stale_line(stale, dram_capacity));
 
     let l1 = l1_capacity(chip);
     lines.push(line(chip, L1_ALLOCATED));
+    lines.extend(stale_line(figure("memory.l1.stale"), &l1));
     lines.extend(kind("memory.l1_small", chip, &l1));
-    let stale = figure("memory.l1.stale").checked_add(figure("memory.l1_small.stale"));
-    lines.extend(stale_line(stale, l1.clone()));
 
     lines.push(line(chip, "memory.l1_total.used"));
     lines.push(main(RESIDENT.to_owned(), circular_buffers_and_kernels(chip), l1.clone()));
@@ -141,24 +139,28 @@ fn main(label: String, used: Reading<u64>, capacity: Reading<u64>) -> MemoryLine
     MemoryLine { label, sort: Sort::Main, used, own_capacity: Some(capacity.clone()), capacity }
 }
 
-/// Returns the line of a kind. Without a capacity of its own it is a share of the memory's.
-fn kind(prefix: &str, chip: &Chip, memory: &Reading<u64>) -> Option<MemoryLine> {
+/// Returns the line of a kind, and that of its stale bytes. Without a capacity of its own it is a share of the memory's.
+fn kind(prefix: &str, chip: &Chip, memory: &Reading<u64>) -> Vec<MemoryLine> {
     let used = format!("{prefix}.used");
     let own = device::figure(&format!("{prefix}.capacity"), chip);
     let own_capacity = Some(own).filter(|own| own.value().is_some());
-    some(MemoryLine {
+    let capacity = own_capacity.as_ref().unwrap_or(memory).clone();
+    let stale = stale_line(device::figure(&format!("{prefix}.stale"), chip), &capacity);
+    let own = MemoryLine {
         label: heading(&used),
         sort: Sort::Kind,
         used: device::figure(&used, chip),
-        capacity: own_capacity.as_ref().unwrap_or(memory).clone(),
+        capacity,
         own_capacity,
-    })
+    };
+    let own = if stale.is_some() { Some(own) } else { some(own) };
+    own.into_iter().chain(stale).collect()
 }
 
-fn stale_line(used: Reading<u64>, memory: Reading<u64>) -> Option<MemoryLine> {
+fn stale_line(used: Reading<u64>, memory: &Reading<u64>) -> Option<MemoryLine> {
     let label = "stale".to_owned();
     let sort = Sort::NestedNotice;
-    some(MemoryLine { label, sort, used, capacity: memory, own_capacity: None })
+    some(MemoryLine { label, sort, used, capacity: memory.clone(), own_capacity: None })
 }
 
 /// Returns the line if it has bytes.
