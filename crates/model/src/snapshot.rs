@@ -319,7 +319,7 @@ pub struct CircularBufferMemory {
     pub used: Reading<u64>,
     /// The bytes that belong to a running program.
     pub running: Reading<u64>,
-    /// The upstream region's figure: an upper bound over cached programs.
+    /// The upstream region's figure: the most over cached programs, without dataflow buffers.
     pub reported: Reading<u64>,
     /// The resident bytes that alias tensors.
     pub aliasing: Reading<u64>,
@@ -481,7 +481,7 @@ pub struct ProcessMemory {
     pub l1_small: Reading<u64>,
     /// Bytes of traces.
     pub trace: Reading<u64>,
-    /// Circular buffers as the upstream region reports them: an upper envelope.
+    /// Circular buffers as the upstream region reports them: the most over cached programs, without dataflow buffers.
     pub circular_buffers_reported: Reading<u64>,
     /// The upstream region's requested bytes of the four allocator kinds, where they come from a better source.
     #[serde(default)]

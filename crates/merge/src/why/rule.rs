@@ -43,9 +43,9 @@ rules! {
     NO_SLOT = "no-slot", [Agent, Upstream],
         "Not added up: the process has no slot in the chip's regions and no agent.";
     SLOT_CIRCULAR_BUFFERS = "slot-circular-buffers", [Upstream],
-        "The circular buffers of the process's slots: an upper bound over cached programs.";
+        "The circular buffers of the process's slots: the most over cached programs, without dataflow buffers.";
     REGION_TOTAL = "region-total", [Upstream],
-        "The circular buffers of the chip's regions: an upper bound over cached programs.";
+        "The circular buffers of the chip's regions: the most over cached programs, without dataflow buffers.";
     BOARD = "board-table", [Kmd],
         "A constant of the board: the driver names the board, a table in ttmem has its number.";
     BANKS = "allocator-banks", [Kmd, Agent],

@@ -166,7 +166,7 @@ pub(crate) mod prometheus {
         STALE = "tt_device_memory_stale_bytes" ["bytes"] Gauge { "asic_id" "index" "type" }
             "Memory still recorded for processes that have ended. The memory is free.";
         REPORTED = "tt_device_memory_reported_bytes" ["bytes"] Gauge { "asic_id" "index" "type" }
-            "Circular buffers as the memory region reports them: an upper bound.";
+            "Circular buffers as the memory region reports them: the most over cached programs, without dataflow buffers.";
         HEADROOM = "tt_device_memory_l1_headroom_bytes" ["bytes"] Gauge { "asic_id" "index" }
             "Fewest bytes of a core between the end of its circular buffers and its lowest L1 buffer.";
         READING = "tt_device_memory_reading" [""] Info { "asic_id" "index" "type" "source" "quality" }
