@@ -2,11 +2,13 @@
 
 import importlib.util
 import json
+import types
 
 import pytest
 from conftest import needs_ttnn
 
-from ttmem.pytest_plugin import parse_limit
+from ttmem._stats import readable
+from ttmem.pytest_plugin import _Plugin, parse_limit
 
 SAMPLE = """
 import pytest
@@ -59,10 +61,43 @@ def test_limits_are_parsed(text, wanted):
     assert parse_limit(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["dram", "cb=1MiB", "dram=much", "dram=1XiB", "dram=1MiB/core"])
+@pytest.mark.parametrize("text", ["dram", "cb=1MiB", "dram=much", "dram=1XiB", "dram=1MiB/core", "dram=1.2.3", "dram=_"])
 def test_wrong_limits_are_refused(text):
     with pytest.raises(pytest.UsageError):
         parse_limit(text)
+
+
+@pytest.mark.parametrize("marker", ['limit_device_memory("dram=1XB")', 'limit_device_leaks("1XB")'])
+def test_a_wrong_limit_is_one_line(pytester, marker):
+    pytester.makepyfile(f"""
+        import pytest
+        @pytest.mark.{marker}
+        def test_limited(): pass
+    """)
+    result = pytester.runpytest_subprocess("--ttmem")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at setup of test_limited*", "limit 'dram=1XB': write KIND=SIZE, *", "*device memory (ttmem)*"], consecutive=True)
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_one_test_that_the_baseline_does_not_have_is_counted_as_one():
+    baseline, plugin = {"test_a": {"dram": 1}}, object.__new__(_Plugin)
+    plugin.baseline, plugin.unmeasured = baseline, set()
+    lines = []
+    terminal = types.SimpleNamespace(section=lines.append, line=lines.append)
+    for new, wanted in ((["test_b"], "1 test is not in the baseline; --ttmem-update-baseline adds it"),
+                        (["test_b", "test_c"], "2 tests are not in the baseline; --ttmem-update-baseline adds them")):
+        plugin.peaks = {name: {"dram": 1} for name in new}
+        plugin.pytest_terminal_summary(terminal)
+        assert lines[-1] == wanted
+
+
+@pytest.mark.parametrize("size, words", [
+    (None, "unknown"), (0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (10_239, "10.0 KiB"), (24 << 10, "24.0 KiB"),
+    (1_048_575, "1.00 MiB"), (1_499_136, "1.43 MiB"), (12 << 30, "12.0 GiB"), (1023 << 20, "1023 MiB"), (5 << 40, "5.00 TiB"),
+])
+def test_sizes_are_those_of_ttmem(size, words):
+    assert readable(size) == words
 
 
 def test_without_the_agent_tests_run_and_limits_fail_with_the_reason(pytester, monkeypatch):
@@ -99,11 +134,11 @@ def test_peaks_limits_and_leaks(pytester, options):
     result = pytester.runpytest_subprocess("--ttmem", "--ttmem-report=reports", "--junitxml=junit.xml", *options)
     lines = result.stdout.str()
     assert "held 2.02 MiB of dram; the limit is 1.00 MiB" in lines
-    assert "held 32.00 KiB of l1 in a bank; the limit is 10.00 KiB" in lines
-    assert "of l1 in a bank; the limit is 64.00 KiB" in lines, "circular buffers count"
+    assert "held 32.0 KiB of l1 in a bank; the limit is 10.0 KiB" in lines
+    assert "of l1 in a bank; the limit is 64.0 KiB" in lines, "circular buffers count"
     assert "largest peaks of l1 with programs" in lines
     result.assert_outcomes(passed=3, failed=3, errors=1)
-    assert "1 tensors of 144.00 KiB are still live" in lines
+    assert "1 tensor of 144 KiB is still live" in lines
     result.stdout.fnmatch_lines(["*2.02 MiB  *::test_large"])
     assert 'name="ttmem.dram.peak_bytes" value="2113536"' in (pytester.path / "junit.xml").read_text()
     assert 'name="ttmem.l1_with_programs.peak_bytes"' in (pytester.path / "junit.xml").read_text()

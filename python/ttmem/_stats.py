@@ -239,14 +239,16 @@ def _kind(kind: object) -> int:
 
 
 def readable(count: int | None) -> str:
-    """A size in words, such as `2.02 MiB`; `unknown` for None."""
+    """A size in words with three digits, as ttmem prints it, such as `2.02 MiB`; `unknown` for None."""
     if count is None:
         return "unknown"
     if abs(count) < 1024:
         return f"{count} B"
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size) < 1024:
-            return f"{size:.2f} {unit}"
+    size = count / 1024
+    units = ["KiB", "MiB", "GiB", "TiB"]
+    # Rounded to three digits, 1023.6 would print as a four-digit 1024.
+    while abs(size) >= 1023.5 and len(units) > 1:
         size /= 1024
-    return f"{size:.2f} TiB"
+        del units[0]
+    decimals = 2 if abs(size) < 9.995 else 1 if abs(size) < 99.95 else 0
+    return f"{size:.{decimals}f} {units[0]}"

@@ -73,9 +73,36 @@ def parse_limit(text: str) -> tuple[str, int, bool]:
     """Parses `KIND=SIZE` or `KIND=SIZE/bank` into the kind, bytes, and whether they are of one bank."""
     match = re.fullmatch(r"\s*(\w+)\s*=\s*([\d_.]+)\s*([a-zA-Z]*)\s*(/bank)?\s*", text)
     unit = match and _UNITS.get(match[3].lower())
-    if not match or not unit or match[1] not in KINDS:
-        raise pytest.UsageError(f"limit {text!r}: write KIND=SIZE, such as dram=1GiB or l1=1MiB/bank; KIND is {', '.join(KINDS)}")
-    return match[1], int(float(match[2]) * unit), bool(match[4])
+    try:
+        if match and unit and match[1] in KINDS:
+            return match[1], int(float(match[2]) * unit), bool(match[4])
+    except ValueError:
+        pass
+    raise pytest.UsageError(f"limit {text!r}: write KIND=SIZE, such as dram=1GiB or l1=1MiB/bank; KIND is {', '.join(KINDS)}")
+
+
+def _limits(item: pytest.Item) -> list[tuple[str, int, bool]]:
+    """The limits of a test's memory."""
+    return [parse_limit(str(text)) for marker in item.iter_markers("limit_device_memory") for text in marker.args]
+
+
+def _leaks_allowed(item: pytest.Item) -> int | None:
+    """The bytes of tensors that a test may leave, or None if it may leave any."""
+    marker = item.get_closest_marker("limit_device_leaks")
+    if marker is None:
+        return None
+    limit = marker.kwargs.get("limit", marker.args[0] if marker.args else 0)
+    return parse_limit(f"dram={limit}")[1]
+
+
+def _wrong_limit(item: pytest.Item) -> str | None:
+    """What is wrong with the limits of a test, or None."""
+    try:
+        _limits(item)
+        _leaks_allowed(item)
+    except pytest.UsageError as error:
+        return str(error)
+    return None
 
 
 class _Plugin:
@@ -108,16 +135,15 @@ class _Plugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        for marker in item.iter_markers("limit_device_memory"):
-            for limit in marker.args:
-                parse_limit(str(limit))
+        wrong = _wrong_limit(item)
+        if wrong:
+            pytest.fail(wrong, pytrace=False)
         if self.reason:
             return
         try:
             _stats.reset_peak_memory_stats()
             self.live_before = {kind: _stats.memory_allocated(kind=kind) for kind in KINDS}
-            has_limit = item.get_closest_marker("limit_device_leaks") is not None
-            self.buffers_before = _stats.buffers() if has_limit else []
+            self.buffers_before = _stats.buffers() if _leaks_allowed(item) is not None else []
             self.began_us = _profile.now_us()
         except (_agent.AgentError, _command.CommandError) as error:
             self.reason = str(error)
@@ -154,7 +180,7 @@ class _Plugin:
             report.longrepr = "\n".join(f"ttmem: {message}" for message in messages)
 
     def _broken_limits(self, item: pytest.Item) -> list[str]:
-        limits = [parse_limit(str(text)) for marker in item.iter_markers("limit_device_memory") for text in marker.args]
+        limits = _limits(item)
         if limits and self.reason:
             return [f"the limit was not checked: {self.reason}"]
         peaks: dict[str, Any] = dict(item.user_properties)
@@ -183,20 +209,20 @@ class _Plugin:
         return messages
 
     def _leaks(self, item: pytest.Item) -> list[str]:
-        marker = item.get_closest_marker("limit_device_leaks")
-        if marker is None:
+        # The setup of a test with a wrong limit failed, and said so.
+        bytes_allowed = None if _wrong_limit(item) else _leaks_allowed(item)
+        if bytes_allowed is None:
             return []
         if self.reason:
             return [f"leaks were not checked: {self.reason}"]
-        limit = marker.kwargs.get("limit", marker.args[0] if marker.args else 0)
-        bytes_allowed = parse_limit(f"dram={limit}")[1]
         if all(_stats.memory_allocated(kind=kind) <= before for kind, before in self.live_before.items()):
             return []
         found = _profile.new_tensors(self.buffers_before, self.began_us, _stats.buffers())
         total = sum(b["bytes"] for b in found)
         if total <= bytes_allowed:
             return []
-        lines = [f"{len(found)} tensors of {readable(total)} are still live after the test:"]
+        tensors, are = ("tensor", "is") if len(found) == 1 else ("tensors", "are")
+        lines = [f"{len(found)} {tensors} of {readable(total)} {are} still live after the test:"]
         lines += [f"{readable(b['bytes'])} of {b['kind']} by {b['op'] or 'an unknown op'}" for b in found[:_LARGEST]]
         return lines
 
@@ -250,7 +276,8 @@ class _Plugin:
                 terminalreporter.line(f"  {readable(size):>12}  {name}")
         new = set(self.peaks) - set(self.baseline)
         if self.baseline and new:
-            terminalreporter.line(f"{len(new)} tests are not in the baseline; --ttmem-update-baseline adds them")
+            tests, them = ("test is", "it") if len(new) == 1 else ("tests are", "them")
+            terminalreporter.line(f"{len(new)} {tests} not in the baseline; --ttmem-update-baseline adds {them}")
 
 
 def _peak_per_bank(kind: str) -> int | None:
