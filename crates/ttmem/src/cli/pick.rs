@@ -44,7 +44,7 @@ On a terminal and without options it lists the devices to choose from: Space pic
 standard error.
 
 Exits with 0 if the devices are picked, with 1 if too few are free, with 4 if too few are known to be free because the use \
-of others cannot be known, and with 130 if nothing is chosen from the list.
+of others cannot be known, with 6 if there is no device, and with 130 if nothing is chosen from the list.
 
   eval \"export $(ttmem pick -n 4 --free)\"    for this shell
   eval \"export $(ttmem pick)\"                chosen from the list

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use serde::Serialize;
-use ttmem_doctor::who::Use;
+use ttmem_doctor::who::{Use, Verdict};
 use ttmem_model::ChipId;
 use ttmem_model::order;
 use ttmem_model::order::Gather as _;
@@ -22,6 +22,7 @@ use crate::cli::common::{CommonArgs, Target};
 use crate::cli::pick::PickArgs;
 use crate::error::Error;
 use crate::signal::Signals;
+use crate::terminal::notify;
 
 /// The variable by which UMD hides devices: a list of numbers of `/dev/tenstorrent`.
 const VARIABLE: &str = "TT_VISIBLE_DEVICES";
@@ -32,7 +33,8 @@ const VERSION: &str = "1.0";
 /// Prints the picked devices.
 ///
 /// # Errors
-/// [`Error::Limit`] if too few devices are free, [`Error::Permission`] if too few are known to be free, and as `ttmem who`.
+/// [`Error::NotFound`] if there is no device, [`Error::Limit`] if too few are free, [`Error::Permission`] if too few are
+/// known to be free, and as `ttmem who`.
 pub(crate) fn run(
     args: &PickArgs,
     common: &CommonArgs,
@@ -49,8 +51,17 @@ pub(crate) fn run(
     let mut signals = None;
     loop {
         let (snapshot, devices) = devices_of(&args.chips.id, collector)?;
+        if devices.is_empty() {
+            return Err(none(&args.chips.id));
+        }
         match pick(args, &devices) {
-            Ok(picked) => return print(args, &snapshot, &picked).map(|()| ExitCode::SUCCESS),
+            Ok(picked) => {
+                print(args, &snapshot, &picked)?;
+                if let Some(note) = not_free(&devices, &picked) {
+                    notify(&note);
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
             Err(error) if !args.wait => return Err(error),
             // Devices that do not exist never become free.
             Err(_) if devices.len() < args.count() => {
@@ -74,6 +85,8 @@ struct Device {
     number: u32,
     /// The worst use of its chips: a device brings the remote chips behind it.
     used: Use,
+    /// The processes that have one of its chips.
+    owners: BTreeSet<String>,
     /// DRAM in use; unknown counts as all.
     dram: u64,
     /// The tray of a Galaxy.
@@ -83,26 +96,38 @@ struct Device {
 /// Takes a sample, and returns the devices among the selected chips.
 fn devices_of(ids: &[String], collector: &mut Collector) -> Result<(Snapshot, Vec<Device>), Error> {
     let (who, snapshot) = look(ids, collector)?;
-    let uses: Vec<(u32, Use)> = who.chips.iter().map(|chip| (chip.chip, chip.used)).collect();
-    let devices = devices(&snapshot, &uses);
+    let devices = devices(&snapshot, &who.chips);
     Ok((snapshot, devices))
 }
 
-/// Returns the devices among the chips that `uses` has.
-fn devices(snapshot: &Snapshot, uses: &[(u32, Use)]) -> Vec<Device> {
-    let used = |chip: &Chip| uses.iter().find(|(index, _)| *index == chip.index).map(|(_, it)| *it);
+/// The error where there is no device among the selected chips.
+fn none(ids: &[String]) -> Error {
+    let text = if ids.is_empty() {
+        "there is no device to pick; ttmem doctor names what the driver did not find"
+    } else {
+        "none of these chips is a device; a remote chip comes with the device that it is reached through"
+    };
+    Error::NotFound(text.to_owned())
+}
+
+/// Returns the devices among the chips that have a verdict.
+fn devices(snapshot: &Snapshot, verdicts: &[Verdict]) -> Vec<Device> {
+    let verdict = |chip: &Chip| verdicts.iter().find(|verdict| verdict.chip == chip.index);
     let behind = |id: ChipId| snapshot.chips.iter().filter(move |chip| chip.gateway == Some(id));
     let local = snapshot.chips.iter().filter(|chip| chip.bdf.is_some());
     let mut devices = Vec::new();
     for chip in local {
-        let Some(own) = used(chip) else { continue };
+        let Some(own) = verdict(chip) else { continue };
+        let all = || std::iter::once(own).chain(behind(chip.id).filter_map(verdict));
+        let owners = all().flat_map(|verdict| &verdict.owners);
         let chips = std::iter::once(chip).chain(behind(chip.id));
         let dram = chips
             .map(|chip| chip.memory.dram.used.value().copied().unwrap_or(u64::MAX))
             .fold(0, u64::saturating_add);
         devices.push(Device {
             number: chip.index,
-            used: behind(chip.id).filter_map(used).fold(own, Use::max),
+            used: all().map(|verdict| verdict.used).fold(Use::Free, Use::max),
+            owners: owners.map(|owner| format!("{} ({})", owner.pid, owner.name)).gather(),
             dram,
             tray: chip.tray().map(|at| at.tray),
         });
@@ -130,6 +155,33 @@ fn pick(args: &PickArgs, devices: &[Device]) -> Result<Vec<u32>, Error> {
     let mut picked: Vec<u32> = open.into_iter().take(wanted).map(|device| device.number).collect();
     order::sort(&mut picked);
     Ok(picked)
+}
+
+/// The picked devices that are in use or may be, in one line; None if all are free.
+fn not_free(devices: &[Device], picked: &[u32]) -> Option<String> {
+    let is_picked = |device: &&Device| picked.contains(&device.number) && device.used != Use::Free;
+    let taken: Vec<&Device> = devices.iter().filter(is_picked).collect();
+    let text = match taken.as_slice() {
+        [] => return None,
+        [Device { number, used: Use::Unknown, .. }] => {
+            format!("whether device {number} is in use cannot be known")
+        }
+        [Device { number, owners, .. }] => match (owners.first(), owners.len()) {
+            (None, _) => format!("device {number} is in use"),
+            (Some(owner), 1) => format!("device {number} is in use by {owner}"),
+            (Some(owner), all) => {
+                format!("device {number} is in use by {owner} and {} more", all - 1)
+            }
+        },
+        taken => {
+            let numbers: Vec<String> =
+                taken.iter().map(|device| device.number.to_string()).collect();
+            let is_known = taken.iter().all(|device| device.used == Use::InUse);
+            let state = if is_known { "in use" } else { "in use, or may be" };
+            format!("devices {} are {state}", numbers.join(", "))
+        }
+    };
+    Some(format!("note: {text}; --free picks free devices alone"))
 }
 
 fn too_few(args: &PickArgs, devices: &[Device]) -> Error {

@@ -85,6 +85,9 @@ pub(super) fn look(ids: &[String], collector: &mut Collector) -> Result<(Who, Sn
 
 /// Renders a paragraph for each chip that is in use, and a line for each other.
 fn render(who: &Who, page: &Page) -> String {
+    if who.chips.is_empty() {
+        return "no chip was found; ttmem doctor names what the driver did not find\n".to_owned();
+    }
     let mut text = String::new();
     for verdict in &who.chips {
         for (index, line) in lines(verdict, page).iter().enumerate() {

@@ -40,8 +40,36 @@ fn too_few_free_devices_are_code_1_and_print_nothing() {
 
 #[test]
 fn without_free_a_device_in_use_comes_last() {
-    let (code, text, _) = pick(four(), &["-n", "4"]);
+    let (code, text, error) = pick(four(), &["-n", "4"]);
     assert_eq!((code, text.as_str()), (0, "TT_VISIBLE_DEVICES=0,1,2,3\n"));
+    assert_eq!(error, "ttmem: note: device 1 is in use; --free picks free devices alone\n");
+    let (.., error) = pick(four(), &["-n", "3"]);
+    assert_eq!(error, "");
+}
+
+#[test]
+fn picked_devices_in_use_are_named_with_their_owners() {
+    let (code, text, error) = pick(Host::n300(), &["-n", "1"]);
+    assert_eq!((code, text.as_str()), (0, "TT_VISIBLE_DEVICES=0\n"));
+    let expected =
+        "ttmem: note: device 0 is in use by 4242 (python3); --free picks free devices alone\n";
+    assert_eq!(error, expected);
+    let (code, _, error) = pick(Host::t3000(), &["-n", "4"]);
+    assert_eq!(code, 0);
+    let expected = "ttmem: note: devices 0, 1, 2, 3 are in use; --free picks free devices alone\n";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn without_a_device_there_is_nothing_to_pick_or_to_wait_for() {
+    let expected =
+        "ttmem: there is no device to pick; ttmem doctor names what the driver did not find\n";
+    for option in ["--free", "--wait", "--json"] {
+        let found = pick(Host::new(), &[option]);
+        assert_eq!(found, (6, String::new(), expected.to_owned()), "{option}");
+    }
+    let (code, _, error) = pick(Host::n300(), &["-i", "1"]);
+    assert!(code == 6 && error.contains("none of these chips is a device"), "{code} {error}");
 }
 
 #[test]

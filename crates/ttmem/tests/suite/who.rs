@@ -28,6 +28,13 @@ chip 0  n300  0000:01:00.0  in use
 }
 
 #[test]
+fn without_a_chip_one_line_says_so() {
+    let (code, text) = who(Host::new(), &[]);
+    let expected = "no chip was found; ttmem doctor names what the driver did not find\n";
+    assert_eq!((code, text.as_str()), (0, expected));
+}
+
+#[test]
 fn the_json_has_the_verdicts() {
     let (code, text) = who(Host::t3000(), &["--json", "-i", "2"]);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();

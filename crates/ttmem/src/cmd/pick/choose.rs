@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use ttmem_doctor::who::Use;
 use ttmem_sources::Collector;
 
-use super::{Device, devices_of};
+use super::{Device, devices_of, none};
 use crate::cmd::variable;
 use crate::cmd::who::PAUSE;
 use crate::error::Error;
@@ -47,8 +47,7 @@ pub(super) fn has_terminal() -> bool {
 pub(super) fn choose(collector: &mut Collector, look: Look) -> Result<Chosen, Error> {
     let (snapshot, devices) = devices_of(&[], collector)?;
     if devices.is_empty() {
-        let text = "there is no device to pick; ttmem doctor names what the driver did not find";
-        return Err(Error::NotFound(text.to_owned()));
+        return Err(none(&[]));
     }
     let mut picker = Picker::new(snapshot, choices(&devices));
     terminal::restore_on_panic();
