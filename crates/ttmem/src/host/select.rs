@@ -88,23 +88,30 @@ fn matches(chip: &Chip, selector: &str) -> bool {
 }
 
 fn existing(snapshot: &Snapshot) -> String {
-    let chips: Vec<String> = snapshot
-        .chips
-        .iter()
-        .map(|chip| match &chip.bdf {
-            Some(bdf) => format!("{} ({bdf})", chip.index),
-            None => chip.index.to_string(),
-        })
-        .collect();
+    let named = |chip: &Chip| match &chip.bdf {
+        Some(bdf) => format!("{} ({bdf})", chip.index),
+        None => chip.index.to_string(),
+    };
+    let chips = &snapshot.chips;
     match chips.as_slice() {
         [] => "no chip was found".to_owned(),
-        [chip] => format!("there is chip {chip}"),
-        [first, .., last] if chips.len() > MOST_LISTED => {
-            format!("there are {} chips, {first} to {last}", chips.len())
+        [chip] => format!("there is chip {}", named(chip)),
+        _ if chips.len() > MOST_LISTED => {
+            let runs = chips.chunk_by(|chip, next| chip.index.checked_add(1) == Some(next.index));
+            let runs: Vec<String> = runs
+                .filter_map(|run| match run {
+                    [] => None,
+                    [chip] => Some(named(chip)),
+                    [first, .., last] => Some(format!("{} to {}", named(first), named(last))),
+                })
+                .collect();
+            format!("there are {} chips, {}", chips.len(), runs.join(", "))
         }
-        _ => format!("there are chips {}", chips.join(", ")),
+        _ => {
+            format!("there are chips {}", chips.iter().map(named).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
-/// The most chips that are listed one by one; of more, the first and the last are named.
+/// The most chips that are listed one by one; of more, the first and the last of each run of indexes are named.
 const MOST_LISTED: usize = 8;

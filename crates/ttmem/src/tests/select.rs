@@ -39,6 +39,11 @@ fn what_fits_no_chip_is_answered_with_what_there_is() {
     }
     let many = select(made::many(32), &["99".to_owned()]).unwrap_err();
     assert_eq!(many.existing, "there are 32 chips, 0 (0000:01:00.0) to 31 (0000:20:00.0)");
+    let mut gap = made::many(32);
+    gap.chips.remove(17);
+    let gap = select(gap, &["17".to_owned()]).unwrap_err();
+    let runs = "0 (0000:01:00.0) to 16 (0000:11:00.0), 18 (0000:13:00.0) to 31 (0000:20:00.0)";
+    assert_eq!(gap.existing, format!("there are 31 chips, {runs}"));
     let none = select(made::none(), &["0".to_owned()]).unwrap_err();
     assert_eq!(none.existing, "no chip was found");
 }
