@@ -76,6 +76,9 @@ fn windows(inputs: &Inputs<'_>) -> Vec<Check> {
     checks
 }
 
+/// The first driver that lists the processes that have a device open.
+const FIRST_WITH_LIST: &str = "2.5.0";
+
 fn driver(inputs: &Inputs<'_>) -> Check {
     let devices = inputs.facts.devices.len();
     let Some(version) = &inputs.facts.host.driver else {
@@ -89,14 +92,20 @@ fn driver(inputs: &Inputs<'_>) -> Check {
         );
     }
     let text = format!("tt-kmd {version}, {}", count(devices, "device"));
-    if !DriverVersion::of(Some(version)).lists_owners() {
-        return Check::warn(
-            "driver",
-            format!("{text}: it does not list the processes that have a device open"),
-            "use tt-kmd 2.7.0 or newer; until then ttmem searches open files, which only root sees of all users",
-        );
+    let owners = DriverVersion::of(Some(version));
+    if owners.lists_owners() {
+        return Check::pass("driver", text);
     }
-    Check::pass("driver", text)
+    let why = if owners < DriverVersion::of(Some(FIRST_WITH_LIST)) {
+        "it does not list the processes that have a device open"
+    } else {
+        "it lists the processes that have a device open by the numbers of their own pid namespaces"
+    };
+    Check::warn(
+        "driver",
+        format!("{text}: {why}"),
+        "use tt-kmd 2.7.0 or newer; until then ttmem searches open files, which only root sees of all users",
+    )
 }
 
 /// The driver has devices, so it is loaded, and its version is not there: in a container, or in a copy of a host.

@@ -173,10 +173,16 @@ fn lock(pid: u32) -> ttmem_root::Entry {
 fn what_is_wrong_has_a_name() {
     let pages = "/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages";
     let none = ttmem_root::Entry::file("0\n");
-    let cases: [(Host, &str, Status, &str); 9] = [
+    let cases: [(Host, &str, Status, &str); 10] = [
         (Host::n150().without_driver(), "driver", Status::Fail, "1 board on the PCIe bus"),
         (Host::new().without_driver(), "driver", Status::Warn, "no board"),
         (Host::n150().driver("2.4.1"), "driver", Status::Warn, "does not list the processes"),
+        (
+            Host::n150().driver("2.6.0"),
+            "driver",
+            Status::Warn,
+            "lists the processes that have a device open by the numbers",
+        ),
         (
             Host::n150().without("/dev/tenstorrent/0"),
             "device-nodes",
