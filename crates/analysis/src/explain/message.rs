@@ -196,6 +196,14 @@ pub(crate) struct Placeable {
 }
 
 impl OutOfMemory {
+    /// What remained placeable. TT-Metal looks only into free blocks that are large enough: where there is none, its
+    /// `0 B across 0 window(s)` says nothing of what is free.
+    pub(crate) fn remaining(&self) -> Option<Placeable> {
+        let has_block =
+            self.largest_free.zip(self.per_bank).is_some_and(|(block, need)| block >= need);
+        self.placeable.filter(|placeable| placeable.windows > 0 || has_block)
+    }
+
     /// The kind of memory, if the name is one that `ttmem` knows.
     #[must_use]
     pub(crate) fn kind(&self) -> Option<Kind> {

@@ -74,15 +74,15 @@ fn fit(memory: &OutOfMemory, context: &Context<'_>) -> (Fit, Option<u64>) {
             (Fit::TooLarge, need.checked_sub(room))
         }
         (_, Some(free), _) if free < need => {
-            let placeable = memory.placeable.map_or(free, |placeable| placeable.bytes);
+            let placeable = memory.remaining().map_or(free, |placeable| placeable.bytes);
             (Fit::Full, Some(need - free.min(placeable)))
         }
         (_, Some(_), Some(largest)) if largest < need => (Fit::Fragmented, Some(need - largest)),
-        _ if memory.placeable.is_some_and(|placeable| placeable.bytes < need) => {
-            (Fit::Full, memory.placeable.map(|placeable| need - placeable.bytes))
+        _ if memory.remaining().is_some_and(|placeable| placeable.bytes < need) => {
+            (Fit::Full, memory.remaining().map(|placeable| need - placeable.bytes))
         }
-        _ if memory.placeable.is_some_and(|placeable| placeable.largest < need) => {
-            (Fit::Fragmented, memory.placeable.map(|placeable| need - placeable.largest))
+        _ if memory.remaining().is_some_and(|placeable| placeable.largest < need) => {
+            (Fit::Fragmented, memory.remaining().map(|placeable| need - placeable.largest))
         }
         (_, Some(_), Some(_)) => (Fit::Unusable, None),
         (_, Some(_), None) => (Fit::Fragmented, None),
@@ -117,7 +117,7 @@ fn figures(memory: &OutOfMemory) -> Vec<Figure> {
         size("allocated", memory.allocated),
         size("free", memory.free),
         size("largest free block", memory.largest_free),
-        memory.placeable.map(|placeable| {
+        memory.remaining().map(|placeable| {
             figure(
                 "placeable",
                 format!(
@@ -134,7 +134,7 @@ fn figures(memory: &OutOfMemory) -> Vec<Figure> {
 
 fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
     let name = if memory.memory.is_empty() { "The memory" } else { &memory.memory };
-    let is_by_dependencies = memory.placeable.is_some() && memory.largest_free >= memory.per_bank;
+    let is_by_dependencies = memory.remaining().is_some() && memory.largest_free >= memory.per_bank;
     let reason = match fit {
         Fit::TooLarge if memory.bank_size.is_none() => {
             let chip = context.chip.limits().map_or("No chip".to_owned(), |limits| format!("No {}", limits.name));
@@ -333,7 +333,7 @@ fn dram_advice(memory: &OutOfMemory, fit: Fit, over: Option<u64>) -> Vec<Advice>
 
 /// The most that each bank could have taken, if the message says so and it is not nothing.
 fn room(memory: &OutOfMemory) -> Option<u64> {
-    let largest = memory.placeable.map(|placeable| placeable.largest).or(memory.largest_free);
+    let largest = memory.remaining().map(|placeable| placeable.largest).or(memory.largest_free);
     largest.or(memory.bank_size).filter(|room| *room > 0 && Some(*room) < memory.per_bank)
 }
 
@@ -368,9 +368,11 @@ fn free_or_move(memory: &OutOfMemory) -> Advice {
 
 /// Banks of L1 are cores: the least number of them to shard the buffer over, with the bytes in each.
 fn cores_needed(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> Option<(u64, u64)> {
-    let certain =
-        || (fit == Fit::TooLarge).then(|| chip::largest_bank(Kind::L1, context.chip)).flatten();
-    let room = room(memory).or_else(certain)?;
+    let bank = || match memory.bank_size {
+        Some(size) => Some(size).filter(|size| *size > 0),
+        None => chip::largest_bank(Kind::L1, context.chip),
+    };
+    let room = room(memory).or_else(|| (fit == Fit::TooLarge).then(bank).flatten())?;
     Some((memory.per_bank?.checked_mul(memory.banks?)?.div_ceil(room), room))
 }
 

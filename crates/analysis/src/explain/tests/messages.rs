@@ -68,6 +68,44 @@ fn full_fragmented_and_too_large_are_told_apart() {
     assert_eq!(of("0.81.1/oom-l1-small-size-0.txt"), (Fit::NoRegion, Some(4096)));
 }
 
+/// A figure and advice are those of the plain wording, where the other allocators of the device hold nothing.
+#[test]
+fn no_window_among_blocks_that_are_too_small_says_nothing() {
+    let same = |hybrid: &Explanation, plain: &Explanation| {
+        assert_eq!((hybrid.fit, hybrid.over_bytes), (plain.fit, plain.over_bytes));
+        assert_eq!(hybrid.title, plain.title);
+        assert_eq!(hybrid.meaning, plain.meaning);
+        assert_eq!(hybrid.figures, plain.figures);
+        assert_eq!(hybrid.advice, plain.advice);
+    };
+    for name in ["oom-l1-sharded.txt", "oom-l1-fragmented.txt"] {
+        same(&only(&format!("0.81.1-hybrid/{name}")), &only(&format!("0.81.1/{name}")));
+    }
+    let hybrid = "Out of Memory: Not enough space after considering dependencies to allocate 15032385536 B DRAM across 12 \
+         banks (1252700160 B per bank), bank size is 1072693184 B (allocated: 0 B, free: 1072693184 B, largest free block: \
+         1072693184 B). After subtracting 0 dependency range(s) and 0 additional occupied range(s), 0 B remained placeable \
+         across 0 window(s), largest 0 B.";
+    let hybrid = explain::explain(hybrid).remove(0);
+    same(&hybrid, &only("0.81.1/oom-dram.txt"));
+    assert!(
+        hybrid.advice[0].text.starts_with("Make the tensor smaller: up to"),
+        "{:?}",
+        hybrid.advice
+    );
+    assert!(hybrid.advice[1].text.contains("ttnn.bfloat8_b"), "{:?}", hybrid.advice);
+}
+
+/// Where a free block was large enough, other allocators hold all of it.
+#[test]
+fn no_window_in_a_block_that_is_large_enough_counts() {
+    let explanation = explain::explain(
+        "Out of Memory: Not enough space after considering dependencies to allocate 4194304 B L1 across 64 banks (65536 B per bank), bank size is 1393312 B (allocated: 1260576 B, free: 132736 B, largest free block: 132736 B). After subtracting 2 dependency range(s) and 0 additional occupied range(s), 0 B remained placeable across 0 window(s), largest 0 B.",
+    )
+    .remove(0);
+    assert_eq!((explanation.fit, explanation.over_bytes), (Fit::Full, Some(65_536)));
+    assert!(explanation.figures.iter().any(|figure| figure.name == "placeable"));
+}
+
 /// Sizes on a mock n150: an l1_small_size of 69,632 was enough and one of 69,568 was not, trace_region_size 16,785,408 was
 /// enough, and so were 16 cores and a ring of 1,504 bytes (1,472 was not).
 #[test]
@@ -205,7 +243,8 @@ fn a_live_map_names_the_buffer_in_the_way() {
     };
     let buffers =
         vec![buffer(188_416, 1_310_720, "the residual stream"), buffer(1_499_136, 4096, "small")];
-    let live = LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers, refused: None }] };
+    let live =
+        LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers, refused: None }] };
     let clash = explain::explain_with(CLASH, &live).remove(0);
     assert_eq!(clash.blockers.len(), 1);
     assert_eq!(clash.blockers[0].label, "the residual stream");
