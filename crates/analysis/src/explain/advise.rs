@@ -185,7 +185,7 @@ fn short_by(figures: &mut Vec<Figure>, over: Option<u64>, unit: &str) {
 /// The sentence that names a blocker.
 fn named(blocker: &Blocker) -> String {
     let chip =
-        if blocker.chip.is_empty() { String::new() } else { format!(" on chip {}", blocker.chip) };
+        if blocker.chip.is_empty() { String::new() } else { format!(" on {}", blocker.chip) };
     let opens = match blocker.opens {
         Some(opens) => format!(", freeing it opens at least {} in one range", bytes(opens)),
         None => String::new(),

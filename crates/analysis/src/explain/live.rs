@@ -18,7 +18,7 @@ pub struct LiveMap {
 /// The live buffers of one chip.
 #[derive(Clone, Debug, Default)]
 pub struct LiveChip {
-    /// The user's name of the chip.
+    /// The chip for people: `chip 0`, or `TT-Metal device 0` where only TT-Metal's number is known.
     pub(crate) name: String,
     /// Buffers, in any order.
     pub buffers: Vec<LiveBuffer>,
@@ -63,7 +63,7 @@ pub struct LiveBuffer {
 /// A live buffer that blocks another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Blocker {
-    /// The chip.
+    /// The chip for people, as in [`LiveChip`].
     pub(crate) chip: String,
     /// Address.
     pub(crate) address: u64,
@@ -108,7 +108,7 @@ impl LiveMap {
                 .collect();
             let refused = refused(allocator.pid);
             allocator.chips.iter().map(move |chip| LiveChip {
-                name: format!("{} (process {})", chip.index, allocator.pid),
+                name: format!("chip {} (process {})", chip.index, allocator.pid),
                 buffers: buffers.clone(),
                 refused: refused.clone(),
             })
@@ -242,7 +242,7 @@ mod tests {
             label: format!("at {address}"),
         };
         let buffers = buffers.iter().map(buffer).collect();
-        LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers, refused: None }] }
+        LiveMap { chips: vec![LiveChip { name: "chip 0".to_owned(), buffers, refused: None }] }
     }
 
     #[test]

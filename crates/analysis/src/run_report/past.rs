@@ -101,7 +101,7 @@ fn chips(
     let chips = segment.chips.iter().enumerate();
     chips
         .map(|(index, chip)| LiveChip {
-            name: format!("{} ({process})", chip.device),
+            name: format!("TT-Metal device {} ({process})", chip.device),
             buffers: on_chip(index).collect(),
             refused: moment.refused.clone(),
         })
@@ -145,7 +145,7 @@ mod tests {
             let [explanation] = explanations.as_slice() else { panic!("{explanations:?}") };
             let [blocker] = explanation.blockers.as_slice() else { panic!("{explanation:?}") };
             assert!(blocker.label.starts_with("tensor of KvCache"), "{}", blocker.label);
-            assert_eq!(blocker.chip, "0 (process 7, ended)");
+            assert_eq!(blocker.chip, "TT-Metal device 0 (process 7, ended)");
         }
     }
 

@@ -239,7 +239,7 @@ fn draw_losses(sheet: &mut Sheet<'_>, process: &ProcessReport) {
 }
 
 /// The chips by their index on the host; by TT-Metal's numbers in the process where the host does not know one of them.
-fn chips(chips: &[ReportChip]) -> String {
+pub(crate) fn chips(chips: &[ReportChip]) -> String {
     let indexes: Option<Vec<u32>> = chips.iter().map(|chip| chip.index).collect();
     let (word, mut numbers) = match indexes {
         Some(indexes) => ("chip", indexes),

@@ -265,7 +265,8 @@ fn a_run_is_reported_limited_and_leaves_nothing() {
     let error = String::from_utf8_lossy(&limited.stderr).into_owned();
     assert_eq!(limited.status.code(), Some(1), "{error}");
     assert!(
-        error.contains("limit exceeded: process ") && error.contains(" per bank of L1 on chip 0"),
+        error.contains("limit exceeded: process ")
+            && error.contains(" per bank of L1 on TT-Metal device 0"),
         "{error}"
     );
     assert!(error.contains("kept /dev/shm/ttmem-") && error.contains("\nttmem-"), "{error}");

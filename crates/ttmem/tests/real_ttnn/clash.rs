@@ -18,7 +18,7 @@ fn assert_named(shown: &str) {
     let shown = words.join(" ");
     for part in [
         "lowest L1 buffer begins at 0x0002e000 (188,416)",
-        "blocked by address 0x0002e000 (188,416) on chip 0",
+        "blocked by address 0x0002e000 (188,416) on TT-Metal device 0",
         "1,310,720 bytes (1.3 MiB) in each bank",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");

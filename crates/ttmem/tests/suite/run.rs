@@ -361,7 +361,7 @@ fn a_limit_names_the_culprit() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         error(&output),
-        "ttmem: limit exceeded: process 4242 held 96.0 MiB of DRAM on chip 0, reached by Matmul; the limit is 50.0 MiB\n"
+        "ttmem: limit exceeded: process 4242 held 96.0 MiB of DRAM on TT-Metal device 0, reached by Matmul; the limit is 50.0 MiB\n"
     );
     assert_eq!(limited("dram=96MiB,l1=64KiB/bank", "true").status.code(), Some(0));
     let both = limited("dram=1MiB,l1=63KiB/bank", "true");

@@ -157,7 +157,7 @@ fn an_ops_own_check_is_a_clash() {
     let buffer =
         LiveBuffer { address: 188_416, bytes: 1_310_720, kind: Kind::L1, label: "held".to_owned() };
     let live = LiveMap {
-        chips: vec![LiveChip { name: "0".to_owned(), buffers: vec![buffer], refused: None }],
+        chips: vec![LiveChip { name: "chip 0".to_owned(), buffers: vec![buffer], refused: None }],
     };
     let text = std::fs::read_to_string(path("op-layernorm.log")).unwrap();
     let named = explain::explain_with(&text, &live).remove(0);

@@ -244,7 +244,7 @@ fn a_live_map_names_the_buffer_in_the_way() {
     let buffers =
         vec![buffer(188_416, 1_310_720, "the residual stream"), buffer(1_499_136, 4096, "small")];
     let live =
-        LiveMap { chips: vec![LiveChip { name: "0".to_owned(), buffers, refused: None }] };
+        LiveMap { chips: vec![LiveChip { name: "chip 0".to_owned(), buffers, refused: None }] };
     let clash = explain::explain_with(CLASH, &live).remove(0);
     assert_eq!(clash.blockers.len(), 1);
     assert_eq!(clash.blockers[0].label, "the residual stream");

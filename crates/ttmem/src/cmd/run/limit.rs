@@ -3,7 +3,7 @@
 use ttmem_analysis::run_report::{Peak, ProcessReport, Uncounted};
 
 use crate::output::amount;
-use crate::output::run_report::region_chip;
+use crate::output::run_report::{chips, region_chip};
 use crate::units::{Limit, Scope};
 
 /// Describes how a process exceeded a limit, in one line; `None` if it did not.
@@ -19,13 +19,12 @@ pub(super) fn exceeded(limit: Limit, process: &ProcessReport) -> Option<String> 
         Scope::Bank => " per bank",
     };
     let op = peak.op.as_deref().map(|op| format!(", reached by {op}")).unwrap_or_default();
-    let chips: Vec<String> = peak.chips.iter().map(|chip| chip.device.to_string()).collect();
     let (held, most) = distinct(held(peak), limit.bytes());
     Some(format!(
-        "limit exceeded: process {} held {held}{scope} of {} on chip {}{op}; the limit is {most}",
+        "limit exceeded: process {} held {held}{scope} of {} on {}{op}; the limit is {most}",
         process.pid,
         limit.kind().label(),
-        chips.first().map_or("unknown", String::as_str),
+        chips(peak.chips.get(..1).unwrap_or_default()),
     ))
 }
 
