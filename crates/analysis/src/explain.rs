@@ -51,6 +51,7 @@ pub(crate) use live::{Blocker, LiveBuffer};
 pub use live::{LiveChip, LiveMap, Refused};
 pub use message::{BuffersBeyondL1, KernelMemory};
 pub(crate) use message::{BuffersClash, Message, OutOfMemory, ProgramTooLarge, StaticBuffers};
+pub use render::words;
 pub(crate) use render::{render, render_reports};
 pub use text::text_of;
 pub(crate) use unknown::Unknown;

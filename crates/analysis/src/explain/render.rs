@@ -219,7 +219,8 @@ impl Page {
 }
 
 /// The words of a text; a number and its unit are one.
-fn words(text: &str) -> Vec<String> {
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         let unit = word.trim_matches(|character: char| !character.is_alphanumeric());

@@ -8,6 +8,7 @@ mod ranks;
 mod recording;
 mod tables;
 
+use ttmem_analysis::explain::words;
 use ttmem_analysis::run_report::{
     End, Losses, ProcessReport, RegionPeak, ReportChip, RunReport, Uncounted,
 };
@@ -18,7 +19,7 @@ use super::amount::{date_time, duration, size};
 use super::naming::chip_list;
 use super::page::{Charset, LEAST_WIDTH, Page, Role};
 use super::sheet::Sheet;
-use super::text::{legible, width, wrap};
+use super::text::{legible, width, wrap_words};
 
 /// The widest page that is drawn on.
 const MOST_WIDTH: usize = 120;
@@ -264,12 +265,14 @@ fn text(sheet: &mut Sheet<'_>, role: Role, indent: usize, text: &str) {
     hanging(sheet, (role, indent), "", text);
 }
 
-/// Adds text with a sign before the first line; the other lines are indented.
+/// Adds text with a sign before the first line; the other lines are indented. A number and its unit stay together.
 fn hanging(sheet: &mut Sheet<'_>, (role, indent): (Role, usize), sign: &str, text: &str) {
     let page = sheet.page();
     let text = legible(text, page.charset);
     let start = indent + width(sign);
-    for (index, piece) in wrap(&text, page.width.saturating_sub(start)).into_iter().enumerate() {
+    let words = words(&text);
+    let lines = wrap_words(words.iter().map(String::as_str), page.width.saturating_sub(start));
+    for (index, piece) in lines.into_iter().enumerate() {
         let mut line = sheet.start();
         line.pad_to(indent);
         if index == 0 {

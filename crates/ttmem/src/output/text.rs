@@ -107,10 +107,19 @@ pub(crate) fn cut<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, 
 /// The text in lines of at most `columns`, broken at spaces, and inside a word only where the word is too long.
 #[must_use]
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    wrap_words(text.split_whitespace(), columns)
+}
+
+/// Words in lines, like [`wrap`]; a word may have spaces, at which it is not broken.
+#[must_use]
+pub(crate) fn wrap_words<'a>(
+    words: impl IntoIterator<Item = &'a str>,
+    columns: usize,
+) -> Vec<String> {
     let columns = columns.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in words {
         if !line.is_empty() && width(&line) + 1 + width(word) <= columns {
             line.push(' ');
             line.push_str(word);
