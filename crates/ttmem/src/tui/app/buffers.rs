@@ -101,6 +101,12 @@ impl Buffers {
         self.at(self.index())
     }
 
+    /// True if Enter has opened the details of a buffer, and there is one.
+    #[must_use]
+    pub(crate) fn has_details(&self) -> bool {
+        self.details && self.current().is_some()
+    }
+
     /// Returns the allocators that have a visible buffer.
     #[must_use]
     pub(crate) fn allocators(&self) -> BTreeSet<AllocatorId> {

@@ -211,7 +211,10 @@ impl App {
         match self.view {
             View::Processes => return self.open_details(),
             View::L1 => return self.read_devices(),
-            View::Buffers => self.buffers.details = !self.buffers.details,
+            View::Buffers if self.buffers.current().is_some() => {
+                self.buffers.details = !self.buffers.details;
+            }
+            View::Buffers => {}
             View::Ops => {
                 let id = self.ops.current().map(|(process, _)| ProcessId {
                     pid: process.owner.pid,
@@ -270,7 +273,7 @@ impl App {
         if self.message.take().is_some() {
         } else if self.view == View::Processes && self.details.is_some() {
             self.details = None;
-        } else if self.view == View::Buffers && self.buffers.details {
+        } else if self.view == View::Buffers && self.buffers.has_details() {
             self.buffers.details = false;
         } else if self.view == View::Charts && self.charts.cursor.is_some() {
             self.charts.cursor = None;

@@ -82,3 +82,23 @@ fn buffers_that_are_late_say_how_old_they_are() {
     scene.sample();
     assert_eq!(scene.app.wait(at), Some(SECOND + 1_000), "the age grows by the second");
 }
+
+#[test]
+fn details_open_only_where_there_is_a_buffer() {
+    let mut scene = Scene::new();
+    scene.press(Key::Enter);
+    scene.type_in("5");
+    scene.buffers();
+    assert_eq!(scene.app.buffers.shown().len(), 0, "no agent allocates on chip 0");
+    scene.press(Key::Enter);
+    scene.press(Key::Escape);
+    assert_eq!(scene.app.only, Only::All, "Escape clears what the screen says that it clears");
+    scene.press(Key::Enter);
+    assert!(scene.app.buffers.details);
+    scene.type_in("/nobody");
+    scene.press(Key::Enter);
+    scene.press(Key::Escape);
+    assert_eq!(scene.app.filter_text, "");
+    scene.press(Key::Escape);
+    assert!(!scene.app.buffers.details);
+}
