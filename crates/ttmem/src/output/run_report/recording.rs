@@ -36,7 +36,12 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
             recording.series.chips().iter().filter(is_idle).map(|chip| chip.index).collect();
         if !idle.is_empty() {
             let chips = if idle.len() == 1 { "chip" } else { "chips" };
-            let line = format!("{chips} {}: nothing was held", chip_list(&idle));
+            let at = match recording.snapshots {
+                1 => "the only snapshot".to_owned(),
+                count => format!("the {count} snapshots"),
+            };
+            // Less than the peaks of agents, which see what is between snapshots.
+            let line = format!("{chips} {}: nothing was held in {at}", chip_list(&idle));
             text(sheet, Role::Quiet, 2, &line);
         }
     }
@@ -187,4 +192,48 @@ fn draw_events(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
 fn clock(time: Timestamp) -> String {
     let all = date_time(time);
     all.split(' ').nth(1).unwrap_or(&all).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use ttmem_fake::{Board, Host, NOW, PID, Process};
+    use ttmem_model::facts::RegionBytes;
+    use ttmem_recording::{Contents, Encoder, Header, Limits, Recording};
+    use ttmem_root::{Clock, Root};
+    use ttmem_sources::Collector;
+
+    use super::*;
+    use crate::output::page::{FULL_WIDTH, Page};
+
+    /// The report of a chip of which no byte is used.
+    fn drawn(snapshots: u64) -> String {
+        let host = Host::new().board(Board::n150());
+        let host = host.workload(Process::new(PID, "x"), RegionBytes::default());
+        let root = Root::memory(host.into_tree());
+        let mut moment = Collector::new(root).with_clock(Clock::Fixed(NOW)).snapshot();
+        let (mut contents, mut bytes) = Contents::begin(&Header::default());
+        let mut encoder = Encoder::new(Limits::default());
+        let mut blocks = Vec::new();
+        for _ in 0..snapshots {
+            moment.time_us = Timestamp(moment.time_us.0 + 1_000_000);
+            blocks.extend(encoder.push(moment.time_us, &moment).unwrap());
+        }
+        blocks.extend(encoder.flush());
+        for block in &blocks {
+            contents.add(block);
+            bytes.extend_from_slice(&block.bytes);
+        }
+        let mut recording = Recording::open(bytes).unwrap();
+        let report = RecordingReport::of("x".into(), &mut recording).unwrap();
+        let page = Page::plain(FULL_WIDTH);
+        let mut sheet = Sheet::new(&page);
+        draw(&mut sheet, &report);
+        sheet.finish()
+    }
+
+    #[test]
+    fn a_chip_with_no_memory_in_use_is_told_of_the_snapshots_alone() {
+        assert!(drawn(3).contains("chip 0: nothing was held in the 3 snapshots"), "{}", drawn(3));
+        assert!(drawn(1).contains("chip 0: nothing was held in the only snapshot"), "{}", drawn(1));
+    }
 }
