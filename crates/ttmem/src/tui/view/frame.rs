@@ -102,27 +102,39 @@ fn badges(app: &App) -> Vec<(Role, String)> {
 }
 
 fn draw_tabs(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
-    let long =
-        |gap: usize| View::ALL.iter().map(|view| view.label().len() + 2 + gap).sum::<usize>();
-    let width = usize::from(area.width);
-    let is_long = long(1) < width;
-    let gap = if long(2) < width || !is_long { 2 } else { 1 };
+    let text = tags(app).join("  ");
+    let (length, gap) = fitting_tabs(app, area, cells(width(&text)));
     let mut x = area.x + 1;
     for view in View::ALL {
         let is_open = view == app.view;
-        let label = if is_long || is_open { view.label() } else { "" };
-        let text = format!("{} {label}", view.number());
-        let text = text.trim_end();
+        let text = tab(view, is_open, length);
         let style = if is_open { canvas.open() } else { canvas.look.style(Role::Quiet) };
-        let end = canvas.styled(x, area.y, area.right(), style, text);
+        let end = canvas.styled(x, area.y, area.right(), style, &text);
         canvas.hit(Rect { x, y: area.y, width: end - x, height: 1 }, Target::View(view));
         x = end + gap;
     }
-    let tags = tags(app);
-    let text = tags.join("  ");
     if !text.is_empty() {
         canvas.right(x, area.y, area.right() - 1, Role::Notice, &text);
     }
+}
+
+/// Returns the letters of a tab's label and the gap between tabs that leave these columns free.
+fn fitting_tabs(app: &App, area: Rect, tags: u16) -> (usize, u16) {
+    /// Letters of a short label.
+    const SHORT: usize = 4;
+    let columns = |(length, gap): (usize, u16)| {
+        let tabs = View::ALL.map(|view| cells(tab(view, view == app.view, length).len()) + gap);
+        tabs.into_iter().sum::<u16>() + tags + 1
+    };
+    let all = [(usize::MAX, 2), (usize::MAX, 1), (SHORT, 2), (SHORT, 1)];
+    all.into_iter().find(|tabs| columns(*tabs) < area.width).unwrap_or((0, 2))
+}
+
+/// Returns a tab: the number, and as many letters of the label; all of an open one.
+fn tab(view: View, is_open: bool, length: usize) -> String {
+    let label = view.label();
+    let short = label.get(..length).filter(|_| !is_open).unwrap_or(label);
+    format!("{} {short}", view.number()).trim_end().to_owned()
 }
 
 /// Returns what is hidden by a filter or selection.

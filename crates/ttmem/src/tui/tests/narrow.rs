@@ -1,0 +1,23 @@
+//! What stays readable on a screen with little room.
+
+use super::sampled::demo;
+use super::screen::{LOOK, press, screen};
+use crate::tui::choice::View;
+
+#[test]
+fn a_selection_and_a_filter_fit_beside_the_tabs() {
+    let cases = [
+        (View::Overview, "⏎", "only chip 0"),
+        (View::Overview, "⇥⏎", "only python3 41377"),
+        (View::Telemetry, "/user:alice⏎", "/user:alice"),
+        (View::Telemetry, "⏎/user:alice⏎", "only chip 0  /user:alice"),
+    ];
+    for (view, keys, tag) in cases {
+        let mut app = demo(view, LOOK);
+        press(&mut app, keys);
+        let text = screen(&app, (80, 24));
+        let tabs = text.lines().nth(2).unwrap();
+        assert!(tabs.ends_with(tag), "{tag}: {text}");
+        assert!(tabs.contains(&format!("{} {}", view.number(), view.label())), "{text}");
+    }
+}
