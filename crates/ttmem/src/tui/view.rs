@@ -81,12 +81,24 @@ fn hidden(app: &App) -> &'static str {
 
 /// Draws notes in at most `most_rows` rows, and returns the rows used.
 fn draw_notes(canvas: &mut Canvas<'_>, area: Rect, notes: &[String], most_rows: u16) -> u16 {
+    let area = Rect { height: most_rows, ..area };
+    draw_wrapped(canvas, area, Role::Notice, notes)
+}
+
+/// Draws texts below each other and returns the rows used. If a row is missing, the last one ends with an ellipsis.
+fn draw_wrapped(canvas: &mut Canvas<'_>, area: Rect, role: Role, texts: &[String]) -> u16 {
     let columns = usize::from(area.width.saturating_sub(4));
-    let lines = notes.iter().flat_map(|text| wrap(text, columns));
+    let mut lines = texts.iter().flat_map(|text| wrap(text, columns)).peekable();
     let mut rows = 0;
-    for (line, y) in lines.zip(area.y..area.y + most_rows) {
-        canvas.text(area.x + 2, y, area.right(), Role::Notice, &line);
+    while rows < area.height
+        && let Some(line) = lines.next()
+    {
+        let y = area.y + rows;
+        let end = canvas.text(area.x + 2, y, area.right(), role, &line);
         rows += 1;
+        if rows == area.height && lines.peek().is_some() {
+            canvas.text(end, y, area.right(), role, canvas.glyphs().ellipsis);
+        }
     }
     rows
 }

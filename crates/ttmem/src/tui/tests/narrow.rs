@@ -21,3 +21,11 @@ fn a_selection_and_a_filter_fit_beside_the_tabs() {
         assert!(tabs.contains(&format!("{} {}", view.number(), view.label())), "{text}");
     }
 }
+
+#[test]
+fn words_that_are_cut_off_leave_a_sign() {
+    let text = screen(&demo(View::Telemetry, LOOK), (80, 24));
+    let last = text.lines().nth(23).unwrap();
+    assert!(last.contains("(thermal"), "{text}");
+    assert!(last.ends_with('…'), "{text}");
+}

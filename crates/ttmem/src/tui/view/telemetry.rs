@@ -10,7 +10,6 @@ use ttmem_model::snapshot::{Chip, PcieLink};
 use ttmem_model::{Metric, Reading};
 
 use crate::output::amount;
-use crate::output::text::wrap;
 use crate::tui::app::{App, Target};
 use crate::tui::look::{Look, Role};
 use crate::tui::number::{bytes, cells};
@@ -151,20 +150,15 @@ fn draw_missing(
     }
     let heading = format!("Missing values of chip {}", chip.index);
     canvas.text(area.x + 1, area.y, area.right(), Role::Quiet, &heading);
-    let mut y = area.y + 1;
-    for (missing, labels) in missing {
+    let text = |(missing, labels): &(Missing, Vec<String>)| {
         let names =
             if labels.len() > 6 { format!("{} readings", labels.len()) } else { labels.join(", ") };
         let sign = canvas.look.blank(missing.reason);
-        let text = format!("{sign} {}: {} ({names})", missing.reason.as_str(), missing.detail);
-        for part in wrap(&text, usize::from(area.width.saturating_sub(4))) {
-            canvas.text(area.x + 2, y, area.right(), Role::Quiet, &part);
-            y += 1;
-            if y >= area.bottom() {
-                return;
-            }
-        }
-    }
+        format!("{sign} {}: {} ({names})", missing.reason.as_str(), missing.detail)
+    };
+    let texts: Vec<String> = missing.iter().map(text).collect();
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    super::draw_wrapped(canvas, below, Role::Quiet, &texts);
 }
 
 /// Returns every row: readings with their limits, link, firmware.
