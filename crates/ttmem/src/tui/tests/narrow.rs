@@ -29,3 +29,13 @@ fn words_that_are_cut_off_leave_a_sign() {
     assert!(last.contains("(thermal"), "{text}");
     assert!(last.ends_with('…'), "{text}");
 }
+
+#[test]
+fn addresses_of_chips_are_in_one_column() {
+    let text = screen(&demo(View::Overview, LOOK), (120, 40));
+    let columns = ["01:00.0", "41:00.0", "81:00.0"].map(|address| {
+        let line = text.lines().find(|line| line.contains(address)).unwrap();
+        line.split(address).next().unwrap().chars().count()
+    });
+    assert_eq!(columns, [columns[0]; 3], "{text}");
+}

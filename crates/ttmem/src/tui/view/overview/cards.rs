@@ -20,6 +20,7 @@ pub(super) const LEAST_COLUMNS: u16 = 110;
 /// The columns of a card.
 struct Columns {
     bar: u16,
+    location: u16,
     bar_end: u16,
     amount_end: u16,
     share_end: u16,
@@ -29,19 +30,22 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(area: Rect) -> Self {
+    fn new(area: Rect, chips: &[&Chip]) -> Self {
         let bar = area.x + 10;
+        let widest = chips.iter().map(|chip| width(&name(chip))).max().unwrap_or(0);
+        let location = bar - 5 + cells(widest) + 2;
         let bar_end = bar + (area.width / 5).clamp(24, 60);
         let amount_end = bar_end + 20;
         let share_end = amount_end + 6;
         let end = area.right() - 1;
-        Self { bar, bar_end, amount_end, share_end, notes: share_end + 2, origin: end - 21, end }
+        let (notes, origin) = (share_end + 2, end - 21);
+        Self { bar, location, bar_end, amount_end, share_end, notes, origin, end }
     }
 }
 
 /// Draws as many chips as fit.
 pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, chips: &[&Chip]) {
-    let columns = Columns::new(area);
+    let columns = Columns::new(area, chips);
     for (card, chip) in chips.iter().enumerate().take(usize::from(area.height / ROWS)) {
         let y = area.y + cells(card) * ROWS;
         let card = Rect { y, height: ROWS, ..area };
@@ -70,13 +74,10 @@ fn draw_identity(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns, 
     let look = canvas.look;
     let x = columns.bar - 9;
     canvas.text(x, y, columns.end, Role::Strong, &number(look, chip));
-    let board = chip.board.as_deref().unwrap_or("unknown board");
-    let arch = chip.arch.map_or("", |arch| arch.as_str());
-    let name = if board.contains(arch) { board.to_owned() } else { format!("{board} {arch}") };
     let (role, temperature) = figure::temperature(look, chip);
     let end = columns.bar_end - 1 - cells(width(&temperature));
-    let behind = canvas.text(x + 4, y, end, Role::Strong, &name);
-    canvas.text(behind + 2, y, end, Role::Quiet, &location(chip));
+    canvas.text(x + 4, y, end, Role::Strong, &name(chip));
+    canvas.text(columns.location, y, end, Role::Quiet, &location(chip));
     canvas.right(columns.bar_end - 9, y, columns.bar_end, role, &temperature);
     let (role, power) = figure::power(look, chip);
     canvas.right(columns.bar_end, y, columns.bar_end + 12, role, &power);
@@ -85,6 +86,13 @@ fn draw_identity(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns, 
     canvas.right(columns.bar_end + 12, y, columns.share_end, role, &clock);
     let (role, owners) = owners(look, snapshot, chip);
     canvas.text(columns.notes, y, columns.end, role, &owners);
+}
+
+/// Returns the board and, unless it names it, the architecture.
+fn name(chip: &Chip) -> String {
+    let board = chip.board.as_deref().unwrap_or("unknown board");
+    let arch = chip.arch.map_or("", |arch| arch.as_str());
+    if board.contains(arch) { board.to_owned() } else { format!("{board} {arch}") }
 }
 
 fn draw_memory(
