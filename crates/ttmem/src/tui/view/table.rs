@@ -6,6 +6,7 @@ use ttmem_model::snapshot::{Process, ProcessState, Snapshot};
 use ttmem_model::{Quality, Reading};
 
 use super::row;
+use crate::output::amount::duration;
 use crate::output::naming;
 use crate::tui::app::{App, Target};
 use crate::tui::choice::View;
@@ -183,7 +184,7 @@ fn cell(app: &App, row: &Row<'_>, column: Column) -> (Role, String) {
             None => (Role::Quiet, look.glyphs().dash.to_owned()),
         },
         Column::Runtime => match app.started(process) {
-            Some(started) => (Role::Plain, figure::span(snapshot.time_us.micros_since(started))),
+            Some(started) => (Role::Plain, duration(snapshot.time_us.micros_since(started))),
             None => (Role::Quiet, look.glyphs().dash.to_owned()),
         },
         Column::Name => name(app, row),

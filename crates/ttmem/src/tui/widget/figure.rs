@@ -116,18 +116,6 @@ pub(crate) fn limit(chip: &Chip, of: Metric, limit: Metric) -> Role {
     }
 }
 
-/// Formats a time span in at most six columns, such as `94s`, `12m30`, `5h12m` or `2d03h`.
-#[must_use]
-pub(crate) fn span(micros: u64) -> String {
-    let seconds = micros / 1_000_000;
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..3_600 => format!("{}m{:02}", seconds / 60, seconds % 60),
-        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
-    }
-}
-
 /// Formats a sampling interval, such as `100ms` or `2s`.
 #[must_use]
 pub(crate) fn interval(micros: u64) -> String {
@@ -163,13 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_time_are_short() {
-        let text = |seconds: u64| span(seconds * 1_000_000);
-        assert_eq!(text(0), "0s");
-        assert_eq!(text(119), "119s");
-        assert_eq!(text(754), "12m34");
-        assert_eq!(text(18_720), "5h12m");
-        assert_eq!(text(51 * 3_600), "2d03h");
+    fn intervals_are_short() {
         assert_eq!(interval(250_000), "250ms");
         assert_eq!(interval(60_000_000), "60s");
     }

@@ -12,7 +12,6 @@ use crate::tui::details::Details;
 use crate::tui::look::Role;
 use crate::tui::track::ProcessId;
 use crate::tui::widget::canvas::Canvas;
-use crate::tui::widget::figure;
 
 /// The width of a label.
 const LABEL: u16 = 14;
@@ -84,7 +83,7 @@ fn identity(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
         lines.push(plain("container", container.clone()));
     }
     if let Some(started) = app.started(process) {
-        let since = figure::span(snapshot.time_us.micros_since(started));
+        let since = amount::duration(snapshot.time_us.micros_since(started));
         lines.push(plain("started", format!("{}, {since} ago", amount::date_time(started))));
     }
     let cpu = app.shown.as_ref().and_then(|shown| shown.cpu.get(&ProcessId::of(process)));
