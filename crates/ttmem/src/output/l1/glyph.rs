@@ -7,20 +7,13 @@ use crate::output::page::{Charset, Page, Role};
 
 /// The sign of a core, and how it looks.
 pub(super) fn state(page: &Page, state: CellState) -> (&'static str, Role) {
-    let (unicode, ascii, role) = match state {
-        CellState::Running => ("●", "R", Role::Strong),
-        CellState::Finished => ("○", "f", Role::Plain),
-        CellState::Idle => ("·", ".", Role::Quiet),
-        CellState::System => ("◆", "D", Role::Quiet),
-        CellState::Torn => ("!", "!", Role::Alarm),
-        CellState::Resident => ("◉", "r", Role::Plain),
+    let role = match state {
+        CellState::Running => Role::Strong,
+        CellState::Finished | CellState::Resident => Role::Plain,
+        CellState::Idle | CellState::System => Role::Quiet,
+        CellState::Torn => Role::Alarm,
     };
-    (of(page, unicode, ascii), role)
-}
-
-/// The sign of a position in the grid where no core answers.
-pub(super) fn absent(page: &Page) -> &'static str {
-    of(page, "×", "x")
+    (state.sign(page.charset), role)
 }
 
 /// Returns the sign of a share, in eighths, or in tenths where there are only letters and digits. A share above zero is
@@ -74,6 +67,7 @@ fn of(page: &Page, unicode: &'static str, ascii: &'static str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::l1::state::absent;
     use crate::output::page::FULL_WIDTH;
     use crate::output::text::{legible, width};
 
@@ -103,7 +97,7 @@ mod tests {
             let page = Page { charset, ..Page::plain(FULL_WIDTH) };
             let mut seats: Vec<_> =
                 CellState::ALL.iter().map(|kind| state(&page, *kind).0).collect();
-            seats.push(absent(&page));
+            seats.push(absent(charset));
             assert_distinct(&seats, charset);
             let kinds: Vec<_> = KINDS.iter().map(|kind| region(&page, *kind).0).collect();
             assert_distinct(&kinds, charset);

@@ -5,6 +5,7 @@ use ttmem_model::l1::{Coordinate, RegionKind};
 
 use super::glyph;
 use super::panel::{Panel, Row};
+use super::state::absent;
 use super::view::ChipView;
 use crate::output::bar;
 use crate::output::page::{Page, Role};
@@ -51,7 +52,7 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
 
 fn push_core(row: &mut Row, view: &ChipView<'_>, page: &Page, position: Coordinate, column: usize) {
     let Some(core) = view.report.at(position) else {
-        return row.push_from(column, column + 2, Role::Quiet, glyph::absent(page));
+        return row.push_from(column, column + 2, Role::Quiet, absent(page.charset));
     };
     let (sign, role) = glyph::state(page, view.state(core));
     row.push_from(column, column + 1, role, sign);

@@ -2,6 +2,8 @@
 
 use ttmem_model::l1::CoreState;
 
+use crate::output::page::Charset;
+
 /// The state of a core in the grid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CellState {
@@ -37,6 +39,23 @@ impl CellState {
         }
     }
 
+    /// Returns the sign, one column wide.
+    #[must_use]
+    pub(crate) fn sign(self, charset: Charset) -> &'static str {
+        let (unicode, ascii) = match self {
+            Self::Running => ("●", "R"),
+            Self::Finished => ("○", "f"),
+            Self::Resident => ("◉", "r"),
+            Self::Idle => ("·", "."),
+            Self::System => ("◆", "D"),
+            Self::Torn => ("!", "!"),
+        };
+        match charset {
+            Charset::Unicode => unicode,
+            Charset::Ascii => ascii,
+        }
+    }
+
     /// Returns the word of the legend.
     #[must_use]
     pub(crate) fn label(self) -> &'static str {
@@ -48,5 +67,14 @@ impl CellState {
             Self::Torn => "torn",
             Self::Resident => "resident",
         }
+    }
+}
+
+/// Returns the sign of a position in the grid where no core answers.
+#[must_use]
+pub(crate) fn absent(charset: Charset) -> &'static str {
+    match charset {
+        Charset::Unicode => "×",
+        Charset::Ascii => "x",
     }
 }

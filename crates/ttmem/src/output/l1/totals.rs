@@ -6,7 +6,7 @@ use ttmem_model::reading::Quality;
 
 use super::glyph;
 use super::panel::{Panel, Row};
-use super::state::CellState;
+use super::state::{CellState, absent};
 use super::view::ChipView;
 use crate::output::amount;
 use crate::output::page::{Page, Role};
@@ -31,7 +31,7 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
     if view.report.other_cores > 0 {
         rows.push(
             Row::default()
-                .from(0, 2, Role::Quiet, glyph::absent(page))
+                .from(0, 2, Role::Quiet, absent(page.charset))
                 .from(2, CORES, Role::Plain, "harvested")
                 .to(CORES, Role::Plain, &view.report.other_cores.to_string()),
         );

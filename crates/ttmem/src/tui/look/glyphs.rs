@@ -42,8 +42,6 @@ pub(crate) struct Glyphs {
     pub(crate) unknown: &'static str,
     /// The peak mark in a bar.
     pub(crate) peak: &'static str,
-    /// Cores: running, finished, idle, dispatch, torn, harvested.
-    pub(crate) seats: [&'static str; 6],
     /// Levels of use, from little to all.
     pub(crate) heats: &'static [&'static str],
     /// Lines: horizontal, vertical, and a corner where an axis begins.
@@ -103,7 +101,6 @@ const UNICODE: Glyphs = Glyphs {
     track: "·",
     unknown: "╌",
     peak: "▕",
-    seats: ["●", "○", "·", "◆", "!", "×"],
     heats: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     lines: ["─", "│", "└"],
     corners: ["╭", "╮", "╰", "╯"],
@@ -130,7 +127,6 @@ const ASCII: Glyphs = Glyphs {
     track: ".",
     unknown: "?",
     peak: "|",
-    seats: ["R", "f", ".", "D", "!", "x"],
     heats: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
     lines: ["-", "|", "+"],
     corners: ["+", "+", "+", "+"],

@@ -53,6 +53,8 @@ fn l1_by_agents_needs_no_device_and_no_question() {
     };
     let mut app = watched(true);
     assert_snapshot!("cores_by_agent", screens(&app));
+    let text = screen(&app, (160, 50));
+    assert!(text.contains("◉ resident 64"), "the sign of ttmem l1: {text}");
     let status = |app: &App| {
         let l1 = |source: &&Source| source.name == SourceName::L1;
         app.snapshot().unwrap().sources.iter().find(l1).unwrap().status

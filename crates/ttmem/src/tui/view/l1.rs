@@ -24,15 +24,14 @@ fn state(core: &CoreReport) -> CellState {
 
 /// Returns the sign of a state and its style.
 fn sign(state: CellState, canvas: &Canvas<'_>) -> (&'static str, Role) {
-    let [running, finished, idle, system, torn, _] = canvas.glyphs().seats;
-    match state {
-        CellState::Running => (running, Role::L1),
-        // No chip has both.
-        CellState::Finished | CellState::Resident => (finished, Role::Plain),
-        CellState::Idle => (idle, Role::Quiet),
-        CellState::System => (system, Role::Trace),
-        CellState::Torn => (torn, Role::Alarm),
-    }
+    let role = match state {
+        CellState::Running => Role::L1,
+        CellState::Finished | CellState::Resident => Role::Plain,
+        CellState::Idle => Role::Quiet,
+        CellState::System => Role::Trace,
+        CellState::Torn => Role::Alarm,
+    };
+    (state.sign(canvas.look.charset), role)
 }
 
 /// Draws the view.

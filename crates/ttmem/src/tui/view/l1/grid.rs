@@ -5,7 +5,7 @@ use ttmem_model::l1::report::{ChipReport, CoreReport};
 use ttmem_model::l1::{Coordinate, Grid};
 
 use super::{sign, state};
-use crate::output::l1::state::CellState;
+use crate::output::l1::state::{CellState, absent};
 use crate::tui::app::{App, Heat, Target};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
@@ -57,7 +57,7 @@ pub(super) fn draw(
 fn draw_core(app: &App, canvas: &mut Canvas<'_>, cell: Rect, core: Option<&CoreReport>) {
     let Some(core) = core else {
         let style = canvas.look.style(Role::Frame);
-        return canvas.sign(cell.x, cell.y, style, canvas.glyphs().seats[5]);
+        return canvas.sign(cell.x, cell.y, style, absent(canvas.look.charset));
     };
     let (sign, role) = sign(state(core), canvas);
     canvas.sign(cell.x, cell.y, canvas.look.style(role), sign);
@@ -97,7 +97,7 @@ pub(super) fn draw_legend(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipRepor
     }
     if cores.other_cores > 0 {
         let text = format!("harvested {}", cores.other_cores);
-        notes.push((canvas.glyphs().seats[5], Role::Frame, text));
+        notes.push((absent(canvas.look.charset), Role::Frame, text));
     }
     let (mut x, mut y) = (area.x + 2, area.y + 1);
     for (sign, role, text) in notes {
