@@ -320,3 +320,15 @@ fn l1_by_op_is_that_of_the_moment_that_is_shown() {
     let late = screen(&film.shown(View::Ops, 11), (100, 20));
     assert!(late.contains("2 ops") && late.contains("Softmax"), "{late}");
 }
+
+#[test]
+fn a_moment_without_chips_says_that_there_may_be_some_at_another() {
+    let mut film = Film::of(&story());
+    film.snapshots[0].chips.clear();
+    for size in [(120, 40), (80, 24)] {
+        let text = screen(&film.shown(View::Overview, 0), size);
+        assert!(text.contains("No chips at this time."), "{text}");
+        assert!(text.contains("n goes to the next event."), "{text}");
+        assert!(!text.contains("--demo"), "{text}");
+    }
+}

@@ -136,7 +136,9 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
     let Some(snapshot) = app.snapshot() else { return };
     let end = area.right() - 1;
     let mut y = area.y + 1;
+    let is_replay = app.replay.is_some();
     let text = match snapshot.chips.is_empty() {
+        true if is_replay => "No chips at this time.",
         true => "No chips.",
         false => "No chips match the selection; Esc clears it.",
     };
@@ -154,7 +156,11 @@ fn draw_none(app: &App, canvas: &mut Canvas<'_>, area: Rect) {
         y += 1;
     }
     if snapshot.chips.is_empty() {
-        let hint = "ttmem top --demo shows an example.";
+        // Without a driver, a chip is known only while a process has its memory region.
+        let hint = match is_replay {
+            true => "n goes to the next event.",
+            false => "ttmem top --demo shows an example.",
+        };
         canvas.text(area.x + 2, y + 1, end, Role::Quiet, hint);
     }
 }
