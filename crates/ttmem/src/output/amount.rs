@@ -55,7 +55,7 @@ pub(crate) fn rounded(quantity: Quantity) -> String {
     format!("{:.0}", quantity.0)
 }
 
-/// A length of time in at most five columns, such as `350ms`, `12.5s`, `3m20s`, `5h02m`, `12d`.
+/// A length of time in at most five columns, such as `350ms`, `12.5s`, `3m20s`, `5h02m`, `2d03h`, `12d`.
 #[must_use]
 pub(crate) fn duration(micros: u64) -> String {
     let tenths = micros / 100_000;
@@ -68,6 +68,7 @@ pub(crate) fn duration(micros: u64) -> String {
         600..3_600 => format!("{}m", seconds / 60),
         3_600..36_000 => format!("{}h{:02}m", seconds / 3_600, seconds / 60 % 60),
         36_000..172_800 => format!("{}h", seconds / 3_600),
+        172_800..864_000 => format!("{}d{:02}h", seconds / 86_400, seconds / 3_600 % 24),
         _ if seconds / 86_400 < 10_000 => format!("{}d", seconds / 86_400),
         _ => "ages".to_owned(),
     }
@@ -181,6 +182,7 @@ mod tests {
             (3_599_000_000, "59m"),
             (18_120_000_000, "5h02m"),
             (170_000_000_000, "47h"),
+            (183_600_000_000, "2d03h"),
             (1_036_800_000_000, "12d"),
             (u64::MAX, "ages"),
         ];

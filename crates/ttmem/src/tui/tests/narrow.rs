@@ -43,7 +43,7 @@ fn addresses_of_chips_are_in_one_column() {
 #[test]
 fn a_length_of_time_has_one_form() {
     let text = screen(&demo(View::Processes, LOOK), (120, 40));
-    for time in [" 2d ", " 5h13m ", " 3m03s "] {
+    for time in [" 2d03h ", " 5h13m ", " 3m03s "] {
         assert!(text.contains(time), "{time}: {text}");
     }
 }
