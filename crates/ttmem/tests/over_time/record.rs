@@ -101,7 +101,7 @@ fn a_recording_of_nothing_is_no_success() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("--max-size is too small"), "{error}");
-    let left_out = ["--demo", "record", "-o", "b", "--for", "1ms", "--max-size", "6KB"];
+    let left_out = ["--demo", "record", "-o", "b", "--for", "1ms", "--max-size", "8KB"];
     let error = String::from_utf8(run(here, &left_out).stderr).unwrap();
     assert!(error.contains("beside the snapshots are skipped: --max-size is reached"), "{error}");
     let said = fail(here, &["--demo", "record", "-o", "-"], 2);
