@@ -222,7 +222,10 @@ fn facts_are_in_the_fixtures_from_1_2_on() {
             let recorded = moment.facts().unwrap();
             assert_eq!(recorded.is_some(), has_facts, "{version}");
             let Some(recorded) = recorded else { continue };
-            assert_eq!(Some(&recorded.facts), look.facts.as_deref(), "moment {number}");
+            let mut facts = look.facts.as_deref().unwrap().clone();
+            // The file is older than the pid namespaces of processes in facts.
+            facts.processes.values_mut().for_each(|process| process.pid_namespace = None);
+            assert_eq!(recorded.facts, facts, "moment {number}");
             assert_eq!(moment.snapshot().unwrap().time_us, look.snapshot.time_us);
         }
     }
