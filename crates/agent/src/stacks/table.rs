@@ -24,8 +24,11 @@ pub(crate) fn intern<M: Memory>(
 ) -> Result<u16, Unreadable> {
     let key = interpreter.key(thread)?;
     let held = newest.get();
-    if key == held.key || key == 0 {
-        return Ok(if key == 0 { 0 } else { held.index });
+    if key == 0 {
+        return Ok(0);
+    }
+    if key == held.key {
+        return Ok(held.index);
     }
     let found = find(recorder, interpreter, thread, key);
     found.inspect(|index| newest.set(Keyed { key, index: *index }))
