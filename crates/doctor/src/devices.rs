@@ -76,9 +76,6 @@ fn windows(inputs: &Inputs<'_>) -> Vec<Check> {
     checks
 }
 
-/// The first driver that lists the processes that have a device open.
-const FIRST_WITH_LIST: &str = "2.5.0";
-
 fn driver(inputs: &Inputs<'_>) -> Check {
     let devices = inputs.facts.devices.len();
     let Some(version) = &inputs.facts.host.driver else {
@@ -96,10 +93,10 @@ fn driver(inputs: &Inputs<'_>) -> Check {
     if owners.lists_owners() {
         return Check::pass("driver", text);
     }
-    let why = if owners < DriverVersion::of(Some(FIRST_WITH_LIST)) {
-        "it does not list the processes that have a device open"
-    } else {
+    let why = if owners.has_list() {
         "it lists the processes that have a device open by the numbers of their own pid namespaces"
+    } else {
+        "it does not list the processes that have a device open"
     };
     Check::warn(
         "driver",

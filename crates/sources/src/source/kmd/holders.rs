@@ -34,6 +34,12 @@ impl DriverVersion {
         Self(std::array::from_fn(|_| numbers.next().unwrap_or(0)))
     }
 
+    /// True if there is a list of owners (2.5.0 and newer).
+    #[must_use]
+    pub fn has_list(self) -> bool {
+        self >= Self([2, 5, 0])
+    }
+
     /// True if the list of owners has numbers of the reader's pid namespace (2.7.0 and newer).
     #[must_use]
     pub fn lists_owners(self) -> bool {
@@ -61,8 +67,7 @@ pub(super) fn complete(root: &Root, version: DriverVersion, devices: &mut [Devic
 
 /// The reason that a driver's list is not there, of a driver that has one: procfs may show processes alone (`subset=pid`).
 fn not_shown(version: DriverVersion, missing: Missing) -> Missing {
-    const FIRST_WITH_LIST: DriverVersion = DriverVersion([2, 5, 0]);
-    if missing.reason == MissingReason::Unsupported && version >= FIRST_WITH_LIST {
+    if missing.reason == MissingReason::Unsupported && version.has_list() {
         return Missing::no_source("procfs does not show the driver's list here");
     }
     missing
