@@ -216,6 +216,8 @@ pub(crate) struct AllocatorSlot {
     pub(crate) alignment_mask: AtomicU8,
     /// First address of L1_SMALL, for releases of TT-Metal that do not tell the two kinds apart; 0 for none.
     pub(crate) l1_small_start: AtomicU64,
+    /// By kind the residual that a round of queries found and could not tell from a call that was under way; 0 for none.
+    pub(crate) doubted: [AtomicU64; 4],
     /// Lowest address of a live L1 buffer; 0 if there is none, [`UNKNOWN_ADDRESS`] once that buffer is freed.
     pub(crate) lowest_l1: AtomicU64,
 }

@@ -17,6 +17,10 @@ const PATIENCE: u32 = 1000;
 /// are compared, and have to be of one moment.
 const ATTEMPTS: u32 = 16;
 
+/// The most queries of a kind in a round of which each found another figure than the sum of the hooks, before the next round has
+/// to decide. TT-Metal takes memory a moment before the hook of that call counts it.
+const DOUBTS: u32 = 6;
+
 /// Access to TT-Metal's statistics.
 pub(crate) trait Ask {
     /// Returns the statistics of the allocator at this address for one kind. It lives as long as the call takes.
@@ -66,25 +70,70 @@ fn refresh(recorder: Recorder<'_>, ask: &impl Ask, index: usize, slot: &Allocato
         if pointer < 2 {
             return true;
         }
-        let block = kind_block(index, kind);
-        let live = &recorder.words[block + KindWord::Live as usize];
-        let of_one_moment = (0..ATTEMPTS).find_map(|_| {
-            let before = live.load(Ordering::Acquire);
-            let statistics = ask.statistics(pointer, kind);
-            (live.load(Ordering::Acquire) == before).then_some((statistics, before))
-        });
-        match of_one_moment {
-            Some((Some(statistics), before)) => {
-                let words = statistics.to_words(live_from_word(before).0);
-                recorder
-                    .store::<{ Statistics::WORDS }>(block + KindWord::Statistics as usize, words);
+        match query(recorder, ask, slot, (index, kind), pointer) {
+            Answer::Agreed(statistics, live) => {
+                let first = kind_block(index, kind) + KindWord::Statistics as usize;
+                recorder.store::<{ Statistics::WORDS }>(first, statistics.to_words(live));
             }
-            Some((None, _)) => return true,
+            Answer::Silent => return true,
             // What was said last stays, with its age.
-            None => slot.changed.store(1, Ordering::Relaxed),
+            Answer::Moving => slot.changed.store(1, Ordering::Relaxed),
         }
     }
     true
+}
+
+/// The answer to queries of a kind.
+enum Answer {
+    /// Statistics, and the bytes per bank that the hooks counted at the same moment. Where the two differ, a call was missed.
+    Agreed(Statistics, u64),
+    /// The allocator has no such statistics.
+    Silent,
+    /// Calls are under way.
+    Moving,
+}
+
+/// Queries a kind of an allocator until the statistics are of one moment with the sum of the hooks, and have no new difference.
+fn query(
+    recorder: Recorder<'_>,
+    ask: &impl Ask,
+    slot: &AllocatorSlot,
+    (index, kind): (u8, AllocatorKind),
+    pointer: u64,
+) -> Answer {
+    let block = kind_block(index, kind);
+    let live = &recorder.words[block + KindWord::Live as usize];
+    let held = Statistics::from_words(recorder.load(block + KindWord::Statistics as usize));
+    let known = held.map_or(0, |(statistics, counted)| residual(&statistics, counted));
+    let doubted = &slot.doubted[kind as usize];
+    let mut doubts = 0;
+    for _ in 0..ATTEMPTS {
+        let before = live.load(Ordering::Acquire);
+        let Some(statistics) = ask.statistics(pointer, kind) else { return Answer::Silent };
+        if live.load(Ordering::Acquire) != before {
+            continue;
+        }
+        let (counted, _) = live_from_word(before);
+        let residual = residual(&statistics, counted);
+        if residual == 0 || residual == known {
+            doubted.store(0, Ordering::Relaxed);
+            return Answer::Agreed(statistics, counted);
+        }
+        doubts += 1;
+        if doubts == DOUBTS {
+            if doubted.swap(residual, Ordering::Relaxed) == residual {
+                return Answer::Agreed(statistics, counted);
+            }
+            break;
+        }
+        ask.pause()();
+    }
+    Answer::Moving
+}
+
+/// Bytes per bank of TT-Metal less those that the hooks counted, modulo 2^64.
+fn residual(statistics: &Statistics, counted: u64) -> u64 {
+    statistics.allocated.wrapping_sub(counted)
 }
 
 /// True if a kind of an allocator is asked for. A mesh or device has all four kinds. Any other allocator is asked only

@@ -125,6 +125,7 @@ impl Registry<'_> {
             // From the entry's former owner nothing may be left.
             self.0.store(first, [0; Section::Allocators.entry_words()]);
             slot.kinds_seen.store(0, Ordering::Relaxed);
+            slot.doubted.iter().for_each(|residual| residual.store(0, Ordering::Relaxed));
         }
         for (kind, shape) in AllocatorKind::ALL.into_iter().zip(new.kinds) {
             self.0.words[kind_block(index, kind) + KindWord::Banks as usize]

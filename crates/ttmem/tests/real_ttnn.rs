@@ -10,6 +10,8 @@
 mod agent;
 #[path = "suite/agent_library.rs"]
 mod agent_library;
+#[path = "real_ttnn/busy.rs"]
+mod busy;
 #[path = "real_ttnn/clash.rs"]
 mod clash;
 #[path = "real_ttnn/ends.rs"]

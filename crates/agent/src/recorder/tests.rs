@@ -246,14 +246,57 @@ impl Ask for Churn {
 #[test]
 fn figures_are_kept_only_with_what_was_counted_at_the_same_moment() {
     let recorder = recorder();
-    let round = |left| {
-        recorder.process.allocators[0].changed.store(1, Ordering::Relaxed);
-        assert!(refresh::round(recorder, &Churn { recorder, left: AtomicU64::new(left) }));
-        let is_due = recorder.process.allocators[0].changed.load(Ordering::Relaxed) == 1;
-        let used = read(recorder).allocators[0].kind(AllocatorKind::Dram).clone();
-        (is_due, used.live_bytes, used.residual)
-    };
+    let round = |left| round(recorder, &Churn { recorder, left: AtomicU64::new(left) });
     assert_eq!(round(1000), (true, 16 * 32, None), "never of one moment");
-    assert_eq!(round(3), (false, 19 * 32, Some(-19 * 32)));
+    assert_eq!(round(3), (true, 19 * 32, None), "a difference is looked at in a second round");
+    assert_eq!(round(0), (false, 19 * 32, Some(-19 * 32)));
     assert_eq!(round(1000), (true, 35 * 32, Some(-19 * 32)), "what was said last stays");
+}
+
+/// A TT-Metal that has more than was counted, for so many queries.
+struct Ahead {
+    recorder: Recorder<'static>,
+    left: AtomicU64,
+}
+
+impl Ask for Ahead {
+    fn statistics(&self, _: u64, kind: AllocatorKind) -> Option<Statistics> {
+        let live = &self.recorder.words[kind_block(0, kind) + KindWord::Live as usize];
+        let (allocated, _) = live_from_word(live.load(Ordering::Relaxed));
+        let queries = |left: u64| left.checked_sub(1);
+        let is_ahead =
+            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, queries).is_ok();
+        let allocated = allocated + if is_ahead { 64 } else { 0 };
+        Some(Statistics { time: 7, allocated, ..Statistics::default() })
+    }
+
+    fn time(&self) -> u64 {
+        7
+    }
+
+    fn pause(&self) -> fn() {
+        thread::yield_now
+    }
+}
+
+#[test]
+fn a_call_under_way_is_no_residual() {
+    let recorder = recorder();
+    let round = |left| round(recorder, &Ahead { recorder, left: AtomicU64::new(left) });
+    assert_eq!(round(3), (false, 0, Some(0)), "it ends while the thread waits");
+    assert_eq!(round(6), (true, 0, Some(0)), "it lasts longer than the thread waits");
+    assert_eq!(round(5), (false, 0, Some(0)), "it ended meanwhile");
+    assert_eq!(round(6), (true, 0, Some(0)), "another one");
+    assert_eq!(round(6), (false, 0, Some(64)), "a call that was missed");
+    assert_eq!(round(1), (false, 0, Some(64)), "the same difference is known");
+    assert_eq!(round(0), (false, 0, Some(0)));
+}
+
+/// Runs a round. Returns whether another is due, and DRAM's live bytes and residual.
+fn round(recorder: Recorder<'static>, ask: &impl Ask) -> (bool, u64, Option<i64>) {
+    recorder.process.allocators[0].changed.store(1, Ordering::Relaxed);
+    assert!(refresh::round(recorder, ask));
+    let is_due = recorder.process.allocators[0].changed.load(Ordering::Relaxed) == 1;
+    let used = read(recorder).allocators[0].kind(AllocatorKind::Dram).clone();
+    (is_due, used.live_bytes, used.residual)
 }
