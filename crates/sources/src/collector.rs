@@ -1,16 +1,18 @@
 //! One pass over the sources after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod named;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ttmem_model::facts::{Device, Facts, Field, L1Location, RegionFile, SegmentFile};
+use ttmem_model::facts::{Device, Excess, Facts, Field, L1Location, RegionFile, SegmentFile};
 use ttmem_model::l1::report::ChipReport;
 use ttmem_model::order;
-use ttmem_model::order::Gather as _;
-use ttmem_model::snapshot::Host;
+use ttmem_model::snapshot::{Host, Source};
 use ttmem_model::{Pid, Snapshot};
 
+use self::named::{Named, holders, writers};
 use crate::port::image::{ImageError, SaveError};
 use crate::source::agent::{self, Depth, Segments};
 use crate::source::bound::bound_namespaces;
@@ -18,7 +20,7 @@ use crate::source::kmd::KmdSource;
 use crate::source::kmd::windows::Windows;
 use crate::source::l1::{L1Request, L1Source, Surroundings};
 use crate::source::namespaces::Namespaces;
-use crate::source::process::{self, Processes, mount_namespace};
+use crate::source::process;
 use crate::source::shared_memory::SharedMemory;
 use crate::source::upstream::Upstream;
 use ttmem_merge::{l1_reports, l1_reports_by_agents, merge};
@@ -230,63 +232,27 @@ impl Collector {
         let (root, clock) = (&self.root, self.clock);
         let kmd = self.kmd.read(root, clock);
         let mut devices = kmd.devices;
-        let watch = clock.start();
-        let holders = holders(&devices);
-        self.namespaces.read(root, clock);
-        let namespaces = self.namespaces.others(root, &holders);
-        let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces);
-        let memory = SharedMemory::list(root, &namespaces);
-        let upstream = Upstream::read(root, clock, &memory, &mut self.regions);
-        excess.extend(upstream.excess().iter().cloned());
-        let simulators = self.l1.find(root, clock, &namespaces);
-        let (regions, upstream) = upstream.finish(watch.micros());
         // The map of a core needs every buffer.
         let depth = if self.l1.is_wanted() { Depth::Full } else { depth };
-        let Segments { files: segments, excess: too_many, source: agent } =
-            agent::read(root, clock, &memory, depth);
-        excess.extend(too_many.into_iter().chain(self.l1.excess()));
-        let mut processes = Processes::new(root);
-        let before = self.last.as_ref().map(|last| writers(&last.regions, &last.segments));
-        let writers = writers(&regions, &segments);
-        if !writers.is_empty() && before.as_ref() != Some(&writers) {
-            // A process that opened a device since the list was read may have a slot already.
-            self.kmd.read_owners_again(root, clock, &mut devices);
-        }
-        let named = named_by(root, clock, &mut self.namespaces, &regions, &segments);
-        for pid in self::holders(&devices).into_iter().chain(named).chain(simulators) {
-            processes.add(pid);
-        }
-        read_start_shifts(&segments, &mut processes);
-        let unowned = without_owner(&segments, &processes);
-        if !unowned.is_empty() {
-            let elsewhere = self.namespaces.elsewhere(root);
-            for pid in agent::with_inner_number(root, elsewhere, &unowned) {
-                processes.add(pid);
-            }
-        }
-        read_start_shifts(&segments, &mut processes);
-        if !devices.is_empty() {
-            processes.read_removed_devices(&slots(&regions), &self::holders(&devices));
-        }
-        let processes_found = processes.finish();
-        let l1 = self.l1.read(Surroundings {
-            root,
-            clock,
-            devices: &devices,
-            processes: &processes_found,
-        });
-        let sources = [kmd.source, upstream, agent].into_iter().chain(l1.sources).collect();
+        let shared = self.read_shared(&devices, depth);
+        self.read_new_owners(&mut devices, &shared);
+        let (root, clock) = (&self.root, self.clock);
+        let Shared { regions, segments, simulators, .. } = &shared;
+        let named = Named { devices: &devices, regions, segments, simulators };
+        let processes = named.read(root, clock, &mut self.namespaces);
+        let l1 =
+            self.l1.read(Surroundings { root, clock, devices: &devices, processes: &processes });
         let mut facts = Facts {
             time: clock.now(),
             demo: self.demo,
             host: host(root, kmd.version),
-            sources,
+            sources: [kmd.source].into_iter().chain(shared.sources).chain(l1.sources).collect(),
             devices,
-            regions,
-            segments,
+            regions: shared.regions,
+            segments: shared.segments,
             l1: l1.chips,
-            processes: processes_found,
-            excess,
+            processes,
+            excess: shared.excess,
             processes_hidden: self.namespaces.is_empty() || process::are_hidden(root),
             processes_outside: process::is_in_inner_namespace(root),
             pid_namespace: process::pid_namespace_inode(root, "self"),
@@ -296,86 +262,47 @@ impl Collector {
         }
         facts
     }
-}
 
-fn holders(devices: &[ttmem_model::facts::Device]) -> BTreeSet<Pid> {
-    let holders = devices.iter().filter_map(|device| device.holders.as_ref().ok());
-    holders.flat_map(|holders| holders.pids.iter().copied()).gather()
-}
+    /// Reads the shared memory of this host, and of the containers whose processes have devices open.
+    fn read_shared(&mut self, devices: &[Device], depth: Depth) -> Shared {
+        let (root, clock) = (&self.root, self.clock);
+        let watch = clock.start();
+        let holders = holders(devices);
+        self.namespaces.read(root, clock);
+        let namespaces = self.namespaces.others(root, &holders);
+        let (namespaces, mut excess) = bound_namespaces(root, &holders, namespaces);
+        let memory = SharedMemory::list(root, &namespaces);
+        let upstream = Upstream::read(root, clock, &memory, &mut self.regions);
+        excess.extend(upstream.excess().iter().cloned());
+        let simulators = self.l1.find(root, clock, &namespaces);
+        let (regions, upstream) = upstream.finish(watch.micros());
+        let Segments { files: segments, excess: too_many, source: agent } =
+            agent::read(root, clock, &memory, depth);
+        excess.extend(too_many.into_iter().chain(self.l1.excess()));
+        Shared { regions, segments, simulators, excess, sources: [upstream, agent] }
+    }
 
-/// The numbers of processes in the slots of regions.
-fn slots(regions: &[RegionFile]) -> BTreeSet<i32> {
-    let contents = regions.iter().filter_map(|region| region.content.as_ref().ok());
-    contents.flat_map(|content| content.slots.iter().map(|slot| slot.pid)).gather()
-}
-
-/// The writers of regions and segments, each with its file.
-fn writers<'a>(
-    regions: &'a [RegionFile],
-    segments: &'a [SegmentFile],
-) -> BTreeSet<(&'a str, Option<i32>)> {
-    let of_regions = regions.iter().flat_map(|region| {
-        let slots = region.content.iter().flat_map(|content| &content.slots);
-        let pids = slots.map(|slot| Some(slot.pid));
-        pids.chain([None]).map(|pid| (region.path.as_str(), pid))
-    });
-    let of_segments = segments.iter().map(|segment| (segment.path.as_str(), Some(segment.pid)));
-    of_regions.chain(of_segments).gather()
-}
-
-/// The processes that regions and segments name: directly, or by their number in the namespace of the writer.
-fn named_by(
-    root: &Root,
-    clock: Clock,
-    all: &mut Namespaces,
-    regions: &[RegionFile],
-    segments: &[SegmentFile],
-) -> BTreeSet<Pid> {
-    let mut pids = BTreeSet::new();
-    let mut namespaces = BTreeSet::new();
-    for region in regions {
-        if region.through.is_empty() {
-            let slots = region.content.iter().flat_map(|content| &content.slots);
-            pids.extend(slots.map(|slot| Pid(slot.pid)));
+    /// Reads the owners of devices again if somebody new writes to shared memory: a process that opened a device since the
+    /// list was read may have a slot already.
+    fn read_new_owners(&mut self, devices: &mut [Device], shared: &Shared) {
+        let before = self.last.as_ref().map(|last| writers(&last.regions, &last.segments));
+        let writers = writers(&shared.regions, &shared.segments);
+        if !writers.is_empty() && before.as_ref() != Some(&writers) {
+            self.kmd.read_owners_again(&self.root, self.clock, devices);
         }
     }
-    for segment in segments.iter().filter(|segment| segment.through.is_empty()) {
-        pids.insert(Pid(segment.pid));
-    }
-    let through_regions = regions.iter().flat_map(|region| &region.through);
-    for through in through_regions.chain(segments.iter().flat_map(|segment| &segment.through)) {
-        pids.insert(*through);
-        namespaces.extend(mount_namespace(root, *through));
-    }
-    if !namespaces.is_empty() {
-        all.read_new(root, clock);
-        pids.extend(all.inside(&namespaces));
-    }
-    pids
 }
 
-/// Reads the time namespaces of processes where the start time in a segment's name is another one.
-fn read_start_shifts(segments: &[SegmentFile], processes: &mut Processes<'_>) {
-    for segment in segments {
-        processes.read_start_shifts(segment.pid, segment.start_ticks);
-    }
-}
-
-/// The numbers in the names of segments in this namespace's own directory that are of no process here.
-fn without_owner(segments: &[SegmentFile], processes: &Processes<'_>) -> Vec<i32> {
-    let has_owner = |segment: &SegmentFile| {
-        let process = processes.get(Pid(segment.pid));
-        process.is_some_and(|process| {
-            process.has_start_time(segment.start_ticks)
-                && process.is_in_namespace_of(segment) != Some(false)
-        })
-    };
-    let own = segments.iter().filter(|segment| segment.through.is_empty());
-    let mut pids: Vec<i32> =
-        own.filter(|segment| !has_owner(segment)).map(|segment| segment.pid).collect();
-    order::sort(&mut pids);
-    pids.dedup();
-    pids
+/// Shared memory of TT-Metal and of agents.
+struct Shared {
+    regions: Vec<RegionFile>,
+    segments: Vec<SegmentFile>,
+    /// Processes that simulate chips.
+    simulators: Vec<Pid>,
+    /// What was left out.
+    excess: Vec<Excess>,
+    /// The states of both sources.
+    sources: [Source; 2],
 }
 
 fn host(root: &Root, driver: Option<String>) -> Host {
