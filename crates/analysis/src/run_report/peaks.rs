@@ -132,6 +132,15 @@ fn of_allocator(
     }
 }
 
+/// The most bytes of several allocators, and the event that led there.
+struct Highest<'a> {
+    /// Bytes in use: what more than one handed out counts once.
+    used: u64,
+    /// Bytes that the allocators handed out.
+    sum: u64,
+    event: &'a Event,
+}
+
 /// Several allocators of one chip, added up at every event. What more than one handed out counts once.
 fn together(
     replay: &Replay<'_>,
@@ -139,10 +148,40 @@ fn together(
     (chip, kind): (usize, AllocatorKind),
     chips: Vec<ReportChip>,
 ) -> Option<HighPoint> {
+    let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
+    let point = of_allocator(replay, main, kind, chips);
+    // A higher one belongs to an allocator whose entry was reused since.
+    let highest = added_up(replay, allocators, (chip, kind));
+    let Some(Highest { used, sum, event }) = highest.filter(|it| it.used >= point.bytes) else {
+        return Some(point);
+    };
+    let peak = Peak {
+        bytes: used,
+        bytes_per_bank: used / point.peak.banks.max(1),
+        buffers: None,
+        op: name(event.op.as_ref()),
+        stack: stack_of(Some(event)),
+        after_us: Some(replay.after_us(event.time)),
+        ..point.peak
+    };
+    Some(HighPoint {
+        peak,
+        allocators: allocators.iter().map(|allocator| allocator.index).collect(),
+        bytes: sum,
+        event: Some((event.sequence, event.time)),
+    })
+}
+
+/// Adds the live bytes of allocators up at every event. Returns the first moment of the most bytes in use.
+fn added_up<'a>(
+    replay: &Replay<'a>,
+    allocators: &[&Allocator],
+    (chip, kind): (usize, AllocatorKind),
+) -> Option<Highest<'a>> {
     let mut tracker = Tracker::new(replay);
     let entered = replay.entered();
     let mut live: BTreeMap<u8, u64> = BTreeMap::new();
-    let mut highest: Option<(u64, u64, &Event)> = None;
+    let mut highest: Option<Highest<'a>> = None;
     let mut excess = 0;
     for (position, event) in replay.segment.events.iter().enumerate() {
         if let Some(tracker) = &mut tracker
@@ -168,31 +207,11 @@ fn together(
         }
         let sum = live.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes));
         let used = sum.saturating_sub(excess);
-        if used > highest.map_or(0, |(bytes, ..)| bytes) {
-            highest = Some((used, sum, event));
+        if used > highest.as_ref().map_or(0, |highest| highest.used) {
+            highest = Some(Highest { used, sum, event });
         }
     }
-    let main = allocators.iter().max_by_key(|allocator| allocator.kind(kind).peak_total())?;
-    let point = of_allocator(replay, main, kind, chips);
-    // A higher one belongs to an allocator whose entry was reused since.
-    let Some((bytes, sum, event)) = highest.filter(|(bytes, ..)| *bytes >= point.bytes) else {
-        return Some(point);
-    };
-    let peak = Peak {
-        bytes,
-        bytes_per_bank: bytes / point.peak.banks.max(1),
-        buffers: None,
-        op: name(event.op.as_ref()),
-        stack: stack_of(Some(event)),
-        after_us: Some(replay.after_us(event.time)),
-        ..point.peak
-    };
-    Some(HighPoint {
-        peak,
-        allocators: allocators.iter().map(|allocator| allocator.index).collect(),
-        bytes: sum,
-        event: Some((event.sequence, event.time)),
-    })
+    highest
 }
 
 /// Several allocators, and no telling how their peaks met: one after the other the highest counts, else their sum.

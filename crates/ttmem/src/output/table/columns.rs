@@ -66,6 +66,9 @@ pub(super) struct Layout {
 /// Fields of telemetry that have a column, with the text of a chip.
 type Telemetry = fn(&Page, &Chip) -> (Role, String);
 
+/// A column with its rank: a column of a lower rank is drawn first, and one of rank 0 always.
+type Ranked = (u8, Column);
+
 /// Chooses the columns for a page: those that matter most first, as long as the bars of the memories keep their length.
 pub(super) fn lay_out(
     snapshot: &Snapshot,
@@ -74,27 +77,51 @@ pub(super) fn lay_out(
     is_grouped: bool,
 ) -> Layout {
     let chips = &snapshot.chips;
-    let room = if is_framed(page) { page.width - 4 } else { page.width };
     let mut missing = Vec::new();
-    let mut layout = Layout { columns: Vec::new(), bar: 0, missing: Vec::new() };
-    let mut candidates: Vec<(u8, Column)> = vec![
+    let mut candidates = vec![
         (0, text("index", 0, true, chips, |chip| (Role::Strong, chip.index.to_string()))),
         (0, memory(DRAM, 20, page, chips, legend, is_grouped)),
         (0, memory(L1_ALLOCATED, 30, page, chips, legend, is_grouped)),
     ];
-    let dash = page.glyphs().dash;
+    telemetry(page, chips, &mut candidates, &mut missing);
+    naming_columns(snapshot, page, is_grouped, &mut candidates);
+    amounts(page, chips, legend, &mut candidates, &mut missing);
+    order::sort_by_key(&mut candidates, |(rank, _)| *rank);
+    let (columns, bar) = fit(candidates, page);
+    Layout { columns, bar, missing }
+}
+
+/// Adds the columns of telemetry that some chip has.
+fn telemetry(
+    page: &Page,
+    chips: &[Chip],
+    candidates: &mut Vec<Ranked>,
+    missing: &mut Vec<(String, MissingReason)>,
+) {
     let power = if page.width < WITH_LIMITS { naming::power } else { naming::power_of_limit };
-    let telemetry: [(u8, &str, Telemetry); 3] = [
+    let fields: [(u8, &str, Telemetry); 3] = [
         (2, "telemetry.asic_temperature_c", naming::temperature),
         (5, "telemetry.power_w", power),
         (7, "telemetry.aiclk_mhz", |page, chip| (Role::Plain, naming::clock(page, chip))),
     ];
-    for (rank, field, read) in telemetry {
+    for (rank, field, read) in fields {
         match missing_everywhere(chips, field) {
             Some(reason) => missing.push((breakdown::heading(field), reason)),
             None => candidates.push((rank, text(field, 10, true, chips, |chip| read(page, chip)))),
         }
     }
+}
+
+/// Adds the columns that say which chip it is, and who has it. A group says the board in the line above its chips.
+fn naming_columns(
+    snapshot: &Snapshot,
+    page: &Page,
+    is_grouped: bool,
+    candidates: &mut Vec<Ranked>,
+) {
+    let chips = &snapshot.chips;
+    let or_dash =
+        |text: Option<String>| (Role::Plain, text.unwrap_or_else(|| page.glyphs().dash.to_owned()));
     if !is_grouped {
         let board = |chip: &Chip| {
             (Role::Plain, chip.board.clone().unwrap_or_else(|| naming::board(chip, 0)))
@@ -103,32 +130,29 @@ pub(super) fn lay_out(
     }
     let owners = |chip: &Chip| (Role::Plain, naming::owners(chip));
     candidates.push((4, text("owners.count", 4, true, chips, owners)));
-    let location = |chip: &Chip| {
-        (Role::Plain, short_location(snapshot, chip).unwrap_or_else(|| dash.to_owned()))
-    };
+    let location = |chip: &Chip| or_dash(short_location(snapshot, chip));
     candidates.push((6, text("bdf", 2, false, chips, location)));
     if chips.iter().any(|chip| chip.tray().is_some()) {
-        let tray = |chip: &Chip| {
-            let tray = chip.tray().map(|at| format!("{}:{}", at.tray, at.position));
-            (Role::Plain, tray.unwrap_or_else(|| dash.to_owned()))
-        };
-        candidates.push((5, text("tray", 1, false, chips, tray)));
+        let position = |chip: &Chip| chip.tray().map(|at| format!("{}:{}", at.tray, at.position));
+        candidates.push((5, text("tray", 1, false, chips, |chip| or_dash(position(chip)))));
     }
-    amounts(page, chips, legend, &mut candidates, &mut missing);
-    order::sort_by_key(&mut candidates, |(rank, _)| *rank);
+}
+
+/// Takes the candidates for which a page has room, in the order of the columns, and the length of a bar.
+fn fit(candidates: Vec<Ranked>, page: &Page) -> (Vec<Column>, usize) {
+    let room = if is_framed(page) { page.width - 4 } else { page.width };
+    let mut columns = Vec::new();
     for (rank, column) in candidates {
-        let wanted = position(&layout.columns, &column);
-        layout.columns.insert(wanted, column);
-        if rank > 0 && least(&layout.columns, page) > room {
-            layout.columns.remove(wanted);
+        let wanted = position(&columns, &column);
+        columns.insert(wanted, column);
+        if rank > 0 && least(&columns, page) > room {
+            columns.remove(wanted);
         }
     }
-    let bars = layout.columns.iter().filter(|column| column.has_bar()).count();
-    let spare = room.saturating_sub(least(&layout.columns, page) - bars * LEAST_BAR);
+    let bars = columns.iter().filter(|column| column.has_bar()).count();
+    let spare = room.saturating_sub(least(&columns, page) - bars * LEAST_BAR);
     let bar = spare / bars.max(1);
-    layout.bar = if bar < LEAST_BAR - 2 { 0 } else { bar };
-    layout.missing = missing;
-    layout
+    (columns, if bar < LEAST_BAR - 2 { 0 } else { bar })
 }
 
 /// True if the page has room for a frame.
@@ -174,7 +198,7 @@ fn amounts(
     page: &Page,
     chips: &[Chip],
     legend: &mut Legend,
-    candidates: &mut Vec<(u8, Column)>,
+    candidates: &mut Vec<Ranked>,
     missing: &mut Vec<(String, MissingReason)>,
 ) {
     // Circular buffers and kernels are two fields in one column.
