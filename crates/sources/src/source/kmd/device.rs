@@ -350,7 +350,10 @@ impl<'a> Reader<'a> {
     }
 
     fn numa_node(&mut self) -> Field<u64> {
-        let node = self.number(FolderKind::Pci, "numa_node", |text| text.parse::<i64>().ok())?;
+        /// The most nodes that Linux can be built for (`NODES_SHIFT` of 10).
+        const NODES: i16 = 1024;
+        let read = |text: &str| text.parse().ok().filter(|node| (-1..NODES).contains(node));
+        let node = self.number(FolderKind::Pci, "numa_node", read)?;
         u64::try_from(node).map_err(|_negative| {
             Missing::unsupported("the host does not report the NUMA node of the slot")
         })
@@ -431,10 +434,11 @@ fn is_version_of_zeros(text: &str) -> bool {
     text.contains('.') && text.bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
-/// `16.0 GT/s PCIe` as 16.0.
+/// `16.0 GT/s PCIe` as 16.0; at most twice the rate of PCIe 7.0. Kernels before 5.7 leave out `PCIe`.
 fn transfer_rate(text: &str) -> Option<f64> {
-    let number = text.split(' ').next()?.parse::<f64>().ok()?;
-    (number.is_finite() && number > 0.0).then_some(number)
+    let (number, unit) = text.split_once(' ')?;
+    let number = number.parse::<f64>().ok()?;
+    (matches!(unit, "GT/s" | "GT/s PCIe") && number > 0.0 && number <= 256.0).then_some(number)
 }
 
 /// Lanes of a link. A device that fell off the bus answers 0 or 255.
