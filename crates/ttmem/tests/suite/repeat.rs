@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -55,6 +56,38 @@ fn state(mut snapshot: Value) -> Value {
     snapshot
 }
 
+/// Exchanges the numbers of two devices, as a driver that is loaded again may.
+fn renumber(folder: &Path, [first, second]: [u32; 2]) {
+    let class = folder.join("sys/class/tenstorrent");
+    let link = |number: u32| class.join(format!("tenstorrent!{number}"));
+    let exchange = |one: &Path, other: &Path| {
+        let aside = folder.join("aside");
+        fs::rename(one, &aside).unwrap();
+        fs::rename(other, one).unwrap();
+        fs::rename(&aside, other).unwrap();
+    };
+    let parent = |number| {
+        let directory = fs::canonicalize(link(number)).unwrap();
+        directory.parent().unwrap().to_owned()
+    };
+    let (parents, links) = ([parent(first), parent(second)], [link(first), link(second)]);
+    for name in ["dev", "uevent"] {
+        exchange(&links[0].join(name), &links[1].join(name));
+    }
+    let names = links.each_ref().map(|link| link.file_name().unwrap());
+    fs::rename(parents[0].join(names[0]), parents[0].join(names[1])).unwrap();
+    fs::rename(parents[1].join(names[1]), parents[1].join(names[0])).unwrap();
+    for (index, link) in links.iter().enumerate() {
+        let below = parents[1 - index].strip_prefix(folder.join("sys")).unwrap();
+        fs::remove_file(link).unwrap();
+        symlink(Path::new("../..").join(below).join(names[index]), link).unwrap();
+    }
+    for directory in ["dev/tenstorrent", "proc/driver/tenstorrent"] {
+        let of = |number: u32| folder.join(directory).join(number.to_string());
+        exchange(&of(first), &of(second));
+    }
+}
+
 /// Repeated samples read files that stay open: they show what a first look shows, whatever happens to the files.
 #[test]
 fn samples_are_those_of_a_first_look() {
@@ -72,7 +105,7 @@ fn samples_are_those_of_a_first_look() {
     };
     let region = fs::read_dir(below("dev/shm")).unwrap().map(|entry| entry.unwrap().path());
     let region = region.filter(|path| path.to_str().unwrap().ends_with("_memory")).min().unwrap();
-    let changes: [&dyn Fn(); 8] = [
+    let changes: [&dyn Fn(); 10] = [
         &|| write(&chip.join("tt_aiclk"), "500\n"),
         &|| replace(&chip.join("tt_aiclk"), "501\n"),
         &|| replace(&sensors.join("temp1_input"), "81000\n"),
@@ -85,6 +118,8 @@ fn samples_are_those_of_a_first_look() {
             fs::write(&region, &text[..100]).unwrap();
         },
         &|| fs::remove_file(&region).unwrap(),
+        &|| renumber(folder.path(), [1, 2]),
+        &|| replace(&chip.join("tt_asic_id"), "00041C5A01400099\n"),
     ];
     let arguments = ["--root", folder.path().to_str().unwrap(), "--no-server", "--json"];
     let first_look = || {
