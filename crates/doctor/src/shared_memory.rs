@@ -7,10 +7,11 @@ use super::{Check, Inputs, count, findings, who};
 use ttmem_sources::source::locks::{self, Holder, Lock};
 
 /// Findings about regions.
-const REGION_FINDINGS: [&str; 8] = [
+const REGION_FINDINGS: [&str; 9] = [
     "region-denied",
     "region-unusable",
     "region-full",
+    "slot-shared",
     "totals-disagree",
     "counter-wrapped",
     "counter-too-large",

@@ -2,6 +2,7 @@
 
 mod devices;
 mod left;
+mod shared;
 mod simulators;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub(super) fn find(
         findings.extend(refused(joined, chip, amounts));
         findings.extend(totals_that_disagree(joined, chip));
         findings.extend(full_regions(joined, chip));
+        findings.extend(shared::find(joined, chip, amounts));
         findings.extend(owners_outside(joined, chip));
         findings.extend(openers_that_are_gone(joined, chip));
     }

@@ -39,6 +39,8 @@ pub(super) struct Joined<'a> {
     pub(super) left: Vec<JoinedChip>,
     /// Owners of the slots of each region.
     owners: Vec<Vec<Owner>>,
+    /// Live processes that may write one slot, by region and slot, where there are several.
+    sharers: owner::Sharers,
     /// Writer of each segment.
     segment_owners: Vec<Owner>,
 }
@@ -61,7 +63,7 @@ impl<'a> Joined<'a> {
         let mut chips = chip::of_devices(facts);
         regions::join_by_id(facts, &mut chips);
         let segment_owners = agent::owners(facts);
-        let owners = owner::of_slots(facts, &chips, &segment_owners);
+        let (owners, sharers) = owner::of_slots(facts, &chips, &segment_owners);
         regions::join_by_owner(facts, &owners, &mut chips);
         regions::join_by_gateway(facts, &mut chips);
         regions::add_rows_of_remote_chips(facts, &mut chips);
@@ -75,7 +77,7 @@ impl<'a> Joined<'a> {
         chips.extend(left);
         chip::name(facts, &mut chips);
         let left = chips.split_off(first_left);
-        Self { facts, chips, left, owners, segment_owners }
+        Self { facts, chips, left, owners, sharers, segment_owners }
     }
 
     /// The writers of a region's slots.
@@ -149,6 +151,11 @@ impl<'a> Joined<'a> {
     /// Returns the owner of each slot of a region.
     pub(super) fn owners_of(&self, region: usize) -> &[Owner] {
         self.owners.get(region).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The live processes that may write a slot of a region, if there are several.
+    pub(super) fn sharers(&self, region: usize, slot: usize) -> &[Pid] {
+        self.sharers.get(&(region, slot)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Every slot in a chip's regions with who is behind it.

@@ -1,6 +1,7 @@
 //! The memory of each process on a chip, and the totals. Impossible numbers are refused, never clipped.
 
 mod region;
+mod shared;
 
 use std::collections::BTreeSet;
 
@@ -44,21 +45,37 @@ pub(super) struct Usage {
     pub(super) segment: Option<AgentLink>,
     /// Start time of the process, if its agent reported it: clock ticks since boot.
     pub(super) start_ticks: Option<u64>,
+    /// The rest of a shared slot: `bytes` less what the agents of the other processes in the slot count.
+    pub(super) rest: Option<PerKind<Field<u64>>>,
+    /// True if other processes are counted in its slot too, or another usage has the slot.
+    pub(super) is_shared: bool,
 }
 
 impl Usage {
     /// The better figure of the two: its agent's, or else that of the regions, read `age` microseconds ago.
     pub(super) fn reading(&self, kind: AllocatorKind, age: u64) -> Reading<u64> {
-        match self.agent.as_ref().map(|agent| &agent[kind]) {
-            Some(agent) if self.is_by_agent(kind) => agent.clone(),
+        match (self.agent.as_ref().map(|agent| &agent[kind]), &self.rest) {
+            (Some(agent), _) if self.is_by_agent(kind) => agent.clone(),
+            (_, Some(rest)) => self.by_region(rest[kind].clone(), age),
             _ => self.upstream(kind, age),
         }
     }
 
     /// The figure of the regions, read `age` microseconds ago.
     pub(super) fn upstream(&self, kind: AllocatorKind, age: u64) -> Reading<u64> {
+        self.by_region(self.bytes[kind].clone(), age)
+    }
+
+    fn by_region(&self, bytes: Field<u64>, age: u64) -> Reading<u64> {
         let quality = if self.is_gone() { Quality::Stale } else { Quality::Approximate };
-        Reading::from_field(self.bytes[kind].clone(), SourceName::Upstream, quality).aged(age)
+        Reading::from_field(bytes, SourceName::Upstream, quality).aged(age)
+    }
+
+    /// What the slots count and agents of other processes count too. 0 of a slot that is not shared.
+    pub(super) fn counted_by_others(&self, kind: AllocatorKind) -> u64 {
+        let rest = self.rest.as_ref().and_then(|rest| rest[kind].as_ref().ok());
+        let bytes = self.bytes[kind].as_ref().ok();
+        bytes.zip(rest).map_or(0, |(bytes, rest)| bytes.saturating_sub(*rest))
     }
 
     /// True if its process has ended.
@@ -73,6 +90,11 @@ impl Usage {
             Some(Reading::Missing(_)) => self.bytes[kind].is_err(),
             None => false,
         }
+    }
+
+    /// False if the slot that counts it is in another usage.
+    pub(super) fn has_slot(&self) -> bool {
+        !(self.is_shared && self.slots.is_empty())
     }
 
     /// False if it is known that it holds nothing.
@@ -122,6 +144,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
     let mut refused = Vec::new();
     let mut held = held(joined, chip, &limits, &mut refused);
     agent::add_agents(joined, chip, &limits, &mut held);
+    shared::subtract_agents(joined, &mut held);
     let read_at = joined.regions(chip).map(|(region, _)| region.read_at).min();
     let age = read_at.map_or(0, |read_at| joined.facts.time.micros_since(read_at));
     let sum = |kind: AllocatorKind, gone: bool, none: Reading<u64>| {
@@ -137,7 +160,7 @@ pub(super) fn amounts(joined: &Joined<'_>, chip: &JoinedChip) -> Amounts {
         let parts = || held.iter().filter(|held| !held.is_gone());
         let field = readable.clone().and_then(|()| match row_total(joined, chip, kind, &limits) {
             Some(total) => total,
-            None => add_up(parts().map(|held| &held.bytes[kind])),
+            None => add_up(parts().filter(|held| held.has_slot()).map(|held| &held.bytes[kind])),
         });
         reading(field, Quality::Approximate)
     });
@@ -287,10 +310,11 @@ fn held(
                 let kind = Kind::CircularBuffers;
                 refused.push(Refused { pid: slot.pid, kind, why: why.clone() });
             }
+            let sharers = joined.sharers(region_index, index);
             add(
                 &mut all,
                 Usage {
-                    holder: *owner,
+                    holder: shared::holder(joined, chip, *owner, sharers, slot.pid),
                     name: slot.name.text(),
                     user: region.user.clone(),
                     slots: vec![SlotLink { region: region_index, row, slot: index }],
@@ -300,6 +324,8 @@ fn held(
                     agent: None,
                     segment: None,
                     start_ticks: None,
+                    rest: None,
+                    is_shared: !sharers.is_empty(),
                 },
             );
         }
@@ -314,6 +340,7 @@ fn add(all: &mut Vec<Usage>, usage: Usage) {
     };
     held.bytes = PerKind::new(|kind| add_up([&held.bytes[kind], &usage.bytes[kind]].into_iter()));
     held.slots.extend(usage.slots);
+    held.is_shared |= usage.is_shared;
     held.reported = add_up([&held.reported, &usage.reported].into_iter());
     held.updated_ns = held.updated_ns.max(usage.updated_ns);
 }

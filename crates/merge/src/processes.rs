@@ -54,6 +54,8 @@ const NOBODY: Usage = Usage {
     agent: None,
     segment: None,
     start_ticks: None,
+    rest: None,
+    is_shared: false,
 };
 
 /// True unless the process has ended and its slot is empty: such a slot carries no information.

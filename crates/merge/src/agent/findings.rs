@@ -224,7 +224,8 @@ fn overlapping(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Finding> {
 /// a region that counts nothing of memory in use has missed it.
 fn disagreement(joined: &Joined<'_>, chip: &JoinedChip, held: &Usage) -> Option<Finding> {
     let Owner::Live(pid) = held.holder else { return None };
-    let agent = held.agent.as_ref()?;
+    // A slot that several share may count more than the agent of one.
+    let agent = held.agent.as_ref().filter(|_| !held.is_shared)?;
     let settled =
         held.updated_ns.saturating_add(SETTLED_NS) < joined.facts.time.0.saturating_mul(1000);
     if !settled {

@@ -41,6 +41,8 @@ pub(crate) fn add_agents(
             agent: Some(agent),
             segment: Some(*link),
             start_ticks: Some(file.start_ticks),
+            rest: None,
+            is_shared: false,
         });
     }
 }

@@ -3,9 +3,12 @@
 //! A slot holds a process number as its writer's namespace counts, and stays when its writer is killed. The number
 //! may belong to another process by now, or mean nothing here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ttmem_model::Pid;
 use ttmem_model::facts::{Facts, ProcessFacts, RegionFile, RegionSlot};
 use ttmem_model::order;
+use ttmem_model::order::Gather as _;
 
 use super::chip::{JoinedChip, Origin};
 
@@ -67,18 +70,39 @@ impl Owner {
     }
 }
 
-/// Returns the owner of each slot of each region. Chips must be joined by id already.
+/// The process that a slot is of.
+pub(super) struct SlotOwner {
+    pub(super) owner: Owner,
+    /// The live processes that may write the slot, if there are several: they have one number, each in a namespace of its
+    /// own, and TT-Metal counts them in one slot.
+    pub(super) sharers: Vec<Pid>,
+}
+
+/// Live processes that may write one slot, by region and slot, where there are several.
+pub(super) type Sharers = BTreeMap<(usize, usize), Vec<Pid>>;
+
+/// Returns the owner of each slot of each region, and the live processes that share a slot by region and slot. Chips must
+/// be joined by id already.
 pub(super) fn of_slots(
     facts: &Facts,
     chips: &[JoinedChip],
     segment_owners: &[Owner],
-) -> Vec<Vec<Owner>> {
+) -> (Vec<Vec<Owner>>, Sharers) {
     let finder = Finder::new(facts, chips, segment_owners);
-    let owners_of = |(index, region): (usize, &RegionFile)| match &region.content {
-        Ok(content) => content.slots.iter().map(|slot| finder.owner(index, region, slot)).collect(),
-        Err(_) => Vec::new(),
+    let mut sharers = BTreeMap::new();
+    let mut owners_of = |(index, region): (usize, &RegionFile)| {
+        let slots = region.content.as_ref().map_or(&[][..], |content| &content.slots);
+        let owner = |(position, slot)| {
+            let found = finder.owner(index, region, slot);
+            if !found.sharers.is_empty() {
+                sharers.insert((index, position), found.sharers);
+            }
+            found.owner
+        };
+        slots.iter().enumerate().map(owner).collect()
     };
-    facts.regions.iter().enumerate().map(owners_of).collect()
+    let owners = facts.regions.iter().enumerate().map(&mut owners_of).collect();
+    (owners, sharers)
 }
 
 struct Finder<'a> {
@@ -87,6 +111,8 @@ struct Finder<'a> {
     segment_owners: &'a [Owner],
     /// True if some device is open outside our namespace.
     outside: bool,
+    /// Mount namespaces that have a `/dev/shm` of their own.
+    with_own_shm: BTreeSet<&'a str>,
 }
 
 impl<'a> Finder<'a> {
@@ -95,10 +121,14 @@ impl<'a> Finder<'a> {
             .devices
             .iter()
             .any(|device| device.holders.as_ref().is_ok_and(|holders| holders.outside > 0));
-        Self { facts, chips, segment_owners, outside }
+        let through = facts.regions.iter().flat_map(|region| &region.through);
+        let through = through.chain(facts.segments.iter().flat_map(|file| &file.through));
+        let namespace = |pid: &Pid| facts.processes.get(pid)?.mount_namespace.as_deref();
+        let with_own_shm = through.filter_map(namespace).gather();
+        Self { facts, chips, segment_owners, outside, with_own_shm }
     }
 
-    fn owner(&self, index: usize, region: &RegionFile, slot: &RegionSlot) -> Owner {
+    fn owner(&self, index: usize, region: &RegionFile, slot: &RegionSlot) -> SlotOwner {
         let candidates = self.candidates(region, slot);
         let must_hold = self.is_of_a_device(index);
         let is_owner = |candidate: &&Candidate<'_>| {
@@ -106,7 +136,8 @@ impl<'a> Finder<'a> {
                 && (!must_hold || self.holds_any_device(candidate.pid))
         };
         let able: Vec<&Candidate<'_>> = candidates.iter().filter(is_owner).collect();
-        match self.likeliest(&able, slot) {
+        let equal = self.equal(&able);
+        let owner = match self.likeliest(&equal, slot) {
             Some(pid) => Owner::Live(pid),
             None if !able.is_empty() => Owner::Outside { pid: slot.pid, segment: None },
             None if self.outside && candidates.is_empty() => {
@@ -122,18 +153,23 @@ impl<'a> Finder<'a> {
                 reused: !candidates.is_empty(),
                 segment: None,
             },
-        }
+        };
+        let sharers =
+            if equal.len() > 1 { equal.iter().map(|one| one.pid).collect() } else { Vec::new() };
+        SlotOwner { owner, sharers }
+    }
+
+    /// The processes that may have written a slot with equal right: those with a device before those without.
+    fn equal<'b>(&self, able: &[&'b Candidate<'a>]) -> Vec<&'b Candidate<'a>> {
+        let Some(first) = able.first() else { return Vec::new() };
+        let holds = self.holds_any_device(first.pid);
+        able.iter().filter(|other| self.holds_any_device(other.pid) == holds).copied().collect()
     }
 
     /// The process of a slot among those that may have written it; `None` if several may. Processes of one number in their
-    /// own namespaces share a slot, so that its sum is of all of them. The name in it may be one's alone, and figures of
-    /// an agent take the place of the slot's.
-    fn likeliest(&self, able: &[&Candidate<'_>], slot: &RegionSlot) -> Option<Pid> {
-        let first = able.first()?;
-        let holds = self.holds_any_device(first.pid);
-        let equal = able.iter().filter(|other| self.holds_any_device(other.pid) == holds);
-        let equal: Vec<&Candidate<'_>> = equal.copied().collect();
-        if let [only] = equal.as_slice() {
+    /// own namespaces share a slot, so that its sum is of all of them. The name in it may be one's alone.
+    fn likeliest(&self, equal: &[&Candidate<'_>], slot: &RegionSlot) -> Option<Pid> {
+        if let [only] = equal {
             return Some(only.pid);
         }
         let name = slot.name.text();
@@ -154,9 +190,10 @@ impl<'a> Finder<'a> {
         let namespaces: Vec<&String> = region.through.iter().filter_map(namespace_of).collect();
         let may_write = |pid: Pid, process: &ProcessFacts| {
             let own = process.mount_namespace.as_ref();
-            region.through.is_empty()
-                || region.through.contains(&pid)
-                || own.is_some_and(|own| namespaces.contains(&own))
+            if region.through.is_empty() {
+                return own.is_none_or(|own| !self.with_own_shm.contains(own.as_str()));
+            }
+            region.through.contains(&pid) || own.is_some_and(|own| namespaces.contains(&own))
         };
         let own_number = |process: &ProcessFacts| process.namespace_pids.last().copied();
         let mut candidates: Vec<Candidate<'a>> = self

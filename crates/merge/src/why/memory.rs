@@ -87,6 +87,9 @@ pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str])
                 Some(usage) if usage.is_by_agent(kind) => {
                     Why::sum(&rule::PROCESS_AGENT, of_usage(view, usage, kind))
                 }
+                Some(usage) if usage.rest.is_some() => {
+                    Why::sum(&rule::SHARED_SLOT, of_rest(view, usage, kind))
+                }
                 _ => slots(&rule::PROCESS_SLOTS, kind.into()),
             })
         }
@@ -98,8 +101,24 @@ pub(super) fn of_process(view: &View<'_>, usage: Option<&Usage>, field: &[&str])
 fn of_usage(view: &View<'_>, usage: &Usage, kind: AllocatorKind) -> Vec<Part> {
     match usage.segment {
         Some(link) if usage.is_by_agent(kind) => of_segment(view, link, kind),
-        _ => of_slots(view, usage, kind.into()),
+        _ => of_rest(view, usage, kind),
     }
+}
+
+/// Returns the slots of a usage, less what agents of other processes in them count.
+fn of_rest(view: &View<'_>, usage: &Usage, kind: AllocatorKind) -> Vec<Part> {
+    let mut parts = of_slots(view, usage, kind.into());
+    let counted = usage.counted_by_others(kind);
+    if counted > 0 {
+        parts.push(Part {
+            label: "what agents of other processes in the slot count".to_owned(),
+            file: None,
+            source: SourceName::Agent,
+            value: Ok(counted),
+            is_subtracted: true,
+        });
+    }
+    parts
 }
 
 fn of_slots(view: &View<'_>, usage: &Usage, kind: Kind) -> Vec<Part> {

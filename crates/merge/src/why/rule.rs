@@ -27,7 +27,7 @@ rules! {
     LIVE_AGENTS = "live-agents", [Agent, Upstream],
         "The sum of the agents' counts: every live process on the chip runs with the agent.";
     LIVE_PROCESSES = "live-processes", [Agent, Upstream],
-        "The sum over live processes: the agent's count if a process runs with the agent, else its slots.";
+        "The sum over live processes: the agent's count if a process runs with the agent, else its slots. Of a slot that several share, the rest.";
     REGION_ROW = "region-row", [Agent, Upstream],
         "The chip's row of the region, whose slots count several chips together; 0 if no process of the region lives.";
     UNREADABLE = "unreadable", [Agent, Upstream],
@@ -40,6 +40,8 @@ rules! {
         "The sum of the process's open allocators on the chip, as its agent counts them.";
     PROCESS_SLOTS = "process-slots", [Agent, Upstream],
         "The sum of the process's slots in the chip's regions: requested bytes, without rounding.";
+    SHARED_SLOT = "shared-slot", [Agent, Upstream],
+        "The slot that processes of one number share, less what the agents of the others in it count.";
     NO_SLOT = "no-slot", [Agent, Upstream],
         "Not added up: the process has no slot in the chip's regions and no agent.";
     SLOT_CIRCULAR_BUFFERS = "slot-circular-buffers", [Upstream],

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use ttmem_fake::segment::{NewBuffer, NewProgram, Segment, WORMHOLE};
-use ttmem_fake::{Board, Host, NOW, PID, Process, Region, healthy, variants};
+use ttmem_fake::{Board, Container, Host, NOW, PID, Process, Region, healthy, variants};
 use ttmem_model::Timestamp;
 use ttmem_model::facts::{Facts, RegionBytes};
 use ttmem_root::{Clock, Root, Tree};
@@ -75,6 +75,18 @@ fn alone() -> Facts {
     facts
 }
 
+/// Two processes with the number 1 in containers that share a slot, the first with an agent.
+fn sharing() -> Facts {
+    let in_container = |pid| python(pid).container(Container::Docker, 1);
+    let slot = RegionBytes { dram: 100 * MIB, ..SLOT };
+    let region = Region::new(N150).slot(1, "python3", slot);
+    let host = Host::new().board(Board::n150()).region(region);
+    let host = host.process(in_container(PID)).process(in_container(OTHER));
+    let namespace = 4_026_540_000 + u64::from(PID.unsigned_abs());
+    let host = host.owner(0, PID, 1).owner(0, OTHER, 1);
+    facts(host.segment_of(1, segment(1).pid_namespace(namespace)).into_tree())
+}
+
 /// A process with an agent on a host without a driver.
 fn without_driver() -> Facts {
     let host = Host::new().without_driver().process(python(PID));
@@ -127,6 +139,7 @@ fn cases() -> Vec<Case> {
         (&rule::REGION_FIGURE, mixed(), "chips.0.memory.dram.upstream", json!(80 * MIB)),
         (&rule::PROCESS_AGENT, mixed(), "processes.0.chips.0.memory.dram", json!(dram)),
         (&rule::PROCESS_SLOTS, mixed(), "processes.1.chips.0.memory.dram", json!(40 * MIB)),
+        (&rule::SHARED_SLOT, sharing(), "processes.1.chips.0.memory.dram", json!(100 * MIB - dram)),
         (&rule::NO_SLOT, idle(), "processes.0.chips.0.memory.dram", Value::Null),
         (
             &rule::SLOT_CIRCULAR_BUFFERS,

@@ -4,6 +4,8 @@ use rustix::io::Errno;
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_fake::{BYTES, Container, Host, PID, Process, Region};
 use ttmem_model::Pid;
+use ttmem_model::facts::RegionBytes;
+use ttmem_model::reading::Quality;
 use ttmem_model::snapshot::ProcessState;
 use ttmem_root::{Clock, Entry, Root};
 use ttmem_segment::AllocatorKind;
@@ -168,4 +170,111 @@ fn a_slot_of_processes_of_one_number_is_of_none_of_them() {
     let bytes = Some(BYTES.dram);
     assert_eq!(seen(["python3", "python3"]), [(500, None), (600, None), (1, bytes)]);
     assert_eq!(seen(["pytest", "python3"]), [(500, None), (600, bytes)]);
+}
+
+/// What is read of a host whose containers share one slot: the DRAM used on the chip and its quality, that of each
+/// process by pid, and the ids of the findings.
+type Shared = (Option<u64>, Option<Quality>, Vec<(i32, Option<u64>)>, Vec<String>);
+
+/// A chip whose slot of process 1 has `slot` bytes of DRAM, and processes with the number 1 in containers that share it,
+/// each by its pid, name, and the bytes in each bank that its agent counts.
+fn sharing(slot: u64, processes: &[(i32, &str, Option<u64>)]) -> Shared {
+    let ticks = python(PID).start_ticks();
+    let mut host = Host::new().board(fake::Board::n150());
+    let mut files = Vec::new();
+    for (pid, name, agent) in processes {
+        let process = Process::new(*pid, name).container(Container::Docker, 1);
+        host = host.process(process).owner(0, *pid, 1);
+        let Some(bytes) = agent else { continue };
+        let segment = Segment::wormhole(1, ticks, N150)
+            .pid_namespace(4_026_540_000 + u64::from(pid.unsigned_abs()))
+            .allocate(NewBuffer::new(AllocatorKind::Dram, *bytes, "Matmul"));
+        // A later agent found the name taken.
+        let taken = if files.is_empty() { String::new() } else { format!("-{}", files.len()) };
+        files.push((format!("/dev/shm/ttmem-1-{ticks}{taken}"), segment.image()));
+    }
+    let bytes = RegionBytes { dram: slot, ..RegionBytes::default() };
+    let mut tree = host.region(Region::new(N150).slot(1, "python3", bytes)).into_tree();
+    for (path, bytes) in files {
+        tree.put(path, Entry::File { bytes, uid: 1000 });
+    }
+    shared(&snapshot(tree))
+}
+
+fn shared(snapshot: &ttmem_model::Snapshot) -> Shared {
+    let used = &snapshot.chips[0].memory.dram.used;
+    let dram = |process: &ttmem_model::snapshot::Process| {
+        (process.pid.0, process.chips[0].memory.dram.value().copied())
+    };
+    let processes = snapshot.processes.iter().map(dram).collect();
+    let findings = snapshot.findings.iter().map(|finding| finding.id.clone()).collect();
+    (used.value().copied(), used.quality(), processes, findings)
+}
+
+#[test]
+fn of_a_shared_slot_the_process_without_an_agent_has_the_rest() {
+    let (used, quality, processes, findings) =
+        sharing(100 * MIB, &[(500, "python3", Some(MIB)), (600, "python3", None)]);
+    assert_eq!((used, quality), (Some(100 * MIB), Some(Quality::Approximate)));
+    assert_eq!(processes, [(500, Some(12 * MIB)), (600, Some(88 * MIB))]);
+    assert_eq!(findings, ["slot-shared"]);
+}
+
+#[test]
+fn the_name_in_a_shared_slot_gives_no_process_all_of_it() {
+    let (used, _, processes, _) =
+        sharing(100 * MIB, &[(500, "pytest", None), (600, "python3", Some(MIB))]);
+    assert_eq!(used, Some(100 * MIB));
+    assert_eq!(processes, [(500, Some(88 * MIB)), (600, Some(12 * MIB))]);
+}
+
+#[test]
+fn the_rest_of_a_shared_slot_is_of_none_of_several_without_agents() {
+    let three = [(500, "python3", Some(MIB)), (600, "python3", None), (700, "python3", None)];
+    let (used, _, processes, findings) = sharing(100 * MIB, &three);
+    assert_eq!(used, Some(100 * MIB));
+    let expected = [(500, Some(12 * MIB)), (600, None), (700, None), (1, Some(88 * MIB))];
+    assert_eq!(processes, expected);
+    assert_eq!(findings, ["slot-shared"]);
+}
+
+/// A slot has requested bytes, and an agent those that are reserved.
+#[test]
+fn a_shared_slot_below_its_agents_has_no_rest() {
+    let (used, _, processes, _) =
+        sharing(11 * MIB, &[(500, "python3", Some(MIB)), (600, "python3", None)]);
+    assert_eq!(used, Some(12 * MIB));
+    assert_eq!(processes, [(500, Some(12 * MIB)), (600, Some(0))]);
+}
+
+#[test]
+fn agents_of_all_in_a_shared_slot_count_exactly() {
+    let (used, quality, processes, findings) =
+        sharing(30 * MIB, &[(500, "python3", Some(MIB)), (600, "python3", Some(2 * MIB))]);
+    assert_eq!((used, quality), (Some(36 * MIB), Some(Quality::Exact)));
+    assert_eq!(processes, [(500, Some(12 * MIB)), (600, Some(24 * MIB))]);
+    assert_eq!(findings, [""; 0]);
+}
+
+#[test]
+fn the_rest_of_a_slot_of_processes_that_are_not_seen_is_in_the_sum() {
+    let seen = |slot: u64| {
+        let bytes = RegionBytes { dram: slot, ..RegionBytes::default() };
+        let segment = Segment::wormhole(1, 700, N150)
+            .pid_namespace(4_026_540_700)
+            .allocate(NewBuffer::new(AllocatorKind::Dram, MIB, "Matmul"));
+        let host = Host::new().board(fake::Board::n150()).outside(0, 2).segment_of(1, segment);
+        let mut tree = host.region(Region::new(N150).slot(1, "python3", bytes)).into_tree();
+        tree.put("/proc/self/ns/pid", Entry::Link("pid:[4026549999]".to_owned()));
+        tree.put_line("/proc/9/comm", "sh");
+        shared(&snapshot(tree))
+    };
+    let (used, quality, processes, findings) = seen(100 * MIB);
+    assert_eq!((used, quality), (Some(100 * MIB), Some(Quality::Approximate)));
+    assert_eq!(processes, [(1, Some(88 * MIB)), (1, Some(12 * MIB))]);
+    assert!(findings.contains(&"slot-shared".to_owned()), "{findings:?}");
+    let (used, quality, processes, findings) = seen(11 * MIB);
+    assert_eq!((used, quality), (Some(12 * MIB), Some(Quality::Exact)));
+    assert_eq!(processes, [(1, Some(12 * MIB))]);
+    assert!(!findings.contains(&"slot-shared".to_owned()), "{findings:?}");
 }
