@@ -1,20 +1,29 @@
 //! The buffers that lived when TT-Metal refused something, for explanations of a log after the process ended.
 
 use ttmem_merge::words::{at_caller, origin_name, with_tensor};
-use ttmem_segment::{EventKind, Segment};
+use ttmem_segment::{Chip, EventKind, Segment};
 
 use super::replay::{LiveSet, Replay, name};
 use crate::explain::{LiveBuffer, LiveChip, Refused};
 
 /// The buffers of each chip at every moment at which TT-Metal refused an allocation or a program. Where it refused
-/// nothing that the agent saw, at the last allocation. `process` is the name of the process for people.
+/// nothing that the agent saw, at the last allocation. `process` is the name of the process for people, and `index_of`
+/// gives the host's index of a chip by its unique id.
 #[must_use]
-pub fn past_buffers(segment: &Segment, process: &str) -> Vec<LiveChip> {
+pub fn past_buffers(
+    segment: &Segment,
+    process: &str,
+    index_of: &dyn Fn(u64) -> Option<u32>,
+) -> Vec<LiveChip> {
+    let name = |chip: &Chip| match chip.unique_id.and_then(index_of) {
+        Some(index) => format!("chip {index} ({process})"),
+        None => format!("TT-Metal device {} ({process})", chip.device),
+    };
     let replay = Replay::new(segment);
     let mut past: Vec<LiveChip> = Vec::new();
     for moment in moments(segment) {
         let Some(living) = replay.after(moment.event) else { continue };
-        for chip in chips(&replay, &living, &moment, process) {
+        for chip in chips(&replay, &living, &moment, &name) {
             let is_known = |other: &LiveChip| {
                 (&other.name, &other.buffers, &other.refused)
                     == (&chip.name, &chip.buffers, &chip.refused)
@@ -69,7 +78,7 @@ fn chips(
     replay: &Replay<'_>,
     living: &LiveSet<'_>,
     moment: &Moment,
-    process: &str,
+    name_of: &dyn Fn(&Chip) -> String,
 ) -> Vec<LiveChip> {
     let segment = replay.segment;
     let on_chip = |chip: usize| {
@@ -101,7 +110,7 @@ fn chips(
     let chips = segment.chips.iter().enumerate();
     chips
         .map(|(index, chip)| LiveChip {
-            name: format!("TT-Metal device {} ({process})", chip.device),
+            name: name_of(chip),
             buffers: on_chip(index).collect(),
             refused: moment.refused.clone(),
         })
@@ -119,7 +128,7 @@ mod tests {
 
     fn past(fake: &Fake) -> LiveMap {
         let segment = Reader::parse(&fake.image()).unwrap();
-        LiveMap { chips: past_buffers(&segment, "process 7, ended") }
+        LiveMap { chips: past_buffers(&segment, "process 7, ended", &|_| None) }
     }
 
     const LOG: &str = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \
@@ -147,6 +156,17 @@ mod tests {
             assert!(blocker.label.starts_with("tensor of KvCache"), "{}", blocker.label);
             assert_eq!(blocker.chip, "TT-Metal device 0 (process 7, ended)");
         }
+    }
+
+    #[test]
+    fn a_chip_that_the_host_knows_has_its_index() {
+        let segment = Reader::parse(&softmax_below_a_cache().image()).unwrap();
+        let names = |index_of: &dyn Fn(u64) -> Option<u32>| {
+            let chips = past_buffers(&segment, "process 7", index_of);
+            chips.into_iter().map(|chip| chip.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&|id| (id == 5).then_some(3)), ["chip 3 (process 7)"]);
+        assert_eq!(names(&|_| None), ["TT-Metal device 0 (process 7)"]);
     }
 
     #[test]

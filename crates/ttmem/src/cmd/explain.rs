@@ -11,7 +11,7 @@ use ttmem_model::Pid;
 use ttmem_sources::Collector;
 use ttmem_sources::source::agent::Depth;
 
-use super::report::Input as Segments;
+use super::report::{Input as Segments, indexes_on_host};
 use super::target::{Mode, deliver};
 use crate::cli::explain::ExplainArgs;
 use crate::error::Error;
@@ -69,14 +69,17 @@ fn live(args: &ExplainArgs, collector: &mut Collector) -> Result<Live, Error> {
     };
     let mut live = LiveMap::of(&buffers(&facts), refused);
     for (pid, segment) in segments() {
-        live.add(past_buffers(segment, &format!("process {pid}")));
+        let indexes = indexes_on_host(&facts, segment);
+        let index_of = |id: u64| indexes.get(&id).copied();
+        live.add(past_buffers(segment, &format!("process {pid}"), &index_of));
     }
     let named = Segments::read(args.sources.iter().map(AsRef::as_ref), collector)?;
     for note in &named.notes {
         notify(note);
     }
     for agent in &named.agents {
-        live.add(past_buffers(&agent.segment, &format!("process {}", agent.pid)));
+        let index_of = |id: u64| agent.indexes.get(&id).copied();
+        live.add(past_buffers(&agent.segment, &format!("process {}", agent.pid), &index_of));
     }
     Ok((live, named.is_whole()))
 }

@@ -19,7 +19,7 @@ use crate::output::page::Page;
 use crate::output::perfetto::{self, Traced};
 use crate::output::run_report::render;
 use crate::terminal::notify;
-pub(crate) use input::{Agent, Input, damaged_file, segment_in};
+pub(crate) use input::{Agent, Input, damaged_file, indexes_on_host, segment_in};
 
 /// Shows the report of the named files and processes.
 ///

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use insta::assert_snapshot;
 use serde_json::Value;
+use ttmem_fake::Host;
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_segment::AllocatorKind;
 
@@ -16,12 +17,17 @@ fn fixture(name: &str) -> PathBuf {
 /// Explains on a host without segments: those of this machine could hold a buffer at the address of a message.
 fn explain(arguments: &[&str], input: Option<&[u8]>, columns: usize) -> Output {
     let empty = tempfile::tempdir().unwrap();
+    explain_on(empty.path(), arguments, input, columns)
+}
+
+/// Explains on the host below a directory, unless the arguments name another.
+fn explain_on(root: &Path, arguments: &[&str], input: Option<&[u8]>, columns: usize) -> Output {
     let is_demo = arguments.contains(&"--demo");
     let mut child = Command::new(env!("CARGO_BIN_EXE_ttmem"))
         .arg("explain")
         .args(arguments)
         .args((!is_demo).then_some(Path::new("--root")))
-        .args((!is_demo).then_some(empty.path()))
+        .args((!is_demo).then_some(root))
         .env("COLUMNS", columns.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -125,20 +131,44 @@ fn what_an_agent_lists_names_the_buffer_in_the_way() {
     assert!(blockers(191 << 10).is_empty(), "of another moment");
 }
 
+/// A message of a clash with [`kept`].
+const CLASH: &str = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \
+                     [(x=0,y=0) - (x=7,y=7)]. L1 buffer allocated at 155648 and static dataflow buffer region ends at \
+                     240000";
+
+/// The segment of process 7, kept after its end, with a buffer of the chip `id` at 155,648.
+fn kept(folder: &Path, id: u64) -> PathBuf {
+    let path = folder.join("ttmem-7-70");
+    let bytes = 1_499_136 - 32_768 - 155_648;
+    let segment = Segment::wormhole(7, 70, id)
+        .allocate(NewBuffer::new(AllocatorKind::L1, bytes, "KvCache"))
+        .close();
+    std::fs::write(&path, segment.image()).unwrap();
+    path
+}
+
+fn in_one_line(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_kept_segment_names_the_buffer_after_the_process_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let kept = folder.path().join("ttmem-7-70");
-    let bytes = 1_499_136 - 32_768 - 155_648;
-    let segment = Segment::wormhole(7, 70, 5)
-        .allocate(NewBuffer::new(AllocatorKind::L1, bytes, "KvCache"))
-        .close();
-    std::fs::write(&kept, segment.image()).unwrap();
-    let log = "Statically allocated dataflow buffers in program 1 clash with L1 buffers on core range \
-               [(x=0,y=0) - (x=7,y=7)]. L1 buffer allocated at 155648 and static dataflow buffer region ends at 240000";
-    let output = explain(&["--from", kept.to_str().unwrap(), "-"], Some(log.as_bytes()), 91);
-    let text = String::from_utf8(output.stdout).unwrap();
-    let words: Vec<&str> = text.split_whitespace().collect();
+    let kept = kept(folder.path(), 5);
+    let output = explain(&["--from", kept.to_str().unwrap(), "-"], Some(CLASH.as_bytes()), 91);
     let blocker = "on TT-Metal device 0 (process 7): tensor of KvCache";
-    assert!(words.join(" ").contains(blocker), "{text}");
+    assert!(in_one_line(&output).contains(blocker), "{output:?}");
+}
+
+#[test]
+fn a_kept_segment_names_the_chip_as_the_host_does() {
+    const N150: u64 = 0x0000_0180_0000_0001;
+    let (folder, host) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    Host::n150().into_tree().write_to(host.path()).unwrap();
+    let kept = kept(folder.path(), N150);
+    let arguments = ["--from", kept.to_str().unwrap(), "-"];
+    let output = explain_on(host.path(), &arguments, Some(CLASH.as_bytes()), 91);
+    let blocker = "on chip 0 (process 7): tensor of KvCache";
+    assert!(in_one_line(&output).contains(blocker), "{output:?}");
 }

@@ -355,7 +355,7 @@ fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Error> {
 }
 
 /// The index on the host of each chip of a segment, by unique id; chips that the host does not have are left out.
-fn indexes_on_host(facts: &Facts, segment: &Segment) -> BTreeMap<u64, u32> {
+pub(crate) fn indexes_on_host(facts: &Facts, segment: &Segment) -> BTreeMap<u64, u32> {
     let ids = segment.chips.iter().filter_map(|chip| chip.unique_id);
     ids.filter_map(|id| Some((id, host_index(facts, id)?))).gather()
 }
