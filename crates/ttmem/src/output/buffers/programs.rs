@@ -73,7 +73,7 @@ fn draw_part(sheet: &mut Sheet<'_>, part: &ProgramPart) {
     line.push_right(Role::Plain, &bytes, SIZE.min(width));
     line.pad_to(CORES.min(width));
     line.push(Role::Plain, &cores_in_words(part.cores), width);
-    let backed = (part.backed == Some(true)).then_some("a tensor as well");
+    let backed = (part.backed == Some(true)).then_some("aliases a tensor");
     if let Some(text) = part.name.as_deref().or(backed).filter(|_| width >= WIDE) {
         line.pad_to(NAME);
         line.push(Role::Quiet, text, width);

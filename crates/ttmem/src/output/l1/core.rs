@@ -2,6 +2,7 @@
 
 use ttmem_model::l1::report::{CoreReport, RegionReport};
 use ttmem_model::l1::{ByteRange, RegionKind};
+use ttmem_segment::PartKind;
 
 use super::glyph;
 use super::panel::{Panel, Row};
@@ -126,6 +127,21 @@ fn label(kind: RegionKind) -> &'static str {
     }
 }
 
+/// Returns the name of a region's kind. An agent knows which form of a circular buffer it is.
+fn kind(region: &RegionReport) -> &str {
+    match placed(region) {
+        Some(placed) => placed.label(),
+        None => label(region.kind),
+    }
+}
+
+/// What a region of circular buffers is, if an agent recorded it and it is one thing.
+fn placed(region: &RegionReport) -> Option<PartKind> {
+    let of_agent = [PartKind::CircularBuffer, PartKind::DataflowBuffer, PartKind::Scratchpad];
+    let is_it = |kind: &PartKind| kind.label() == region.label;
+    of_agent.into_iter().find(is_it).filter(|_| region.kind == RegionKind::CircularBuffers)
+}
+
 /// Columns at which start, end and size end, and kind and owner begin.
 struct Columns {
     start: usize,
@@ -165,7 +181,7 @@ fn region_rows(region: &RegionReport, owner: &Owner, columns: &Columns, width: u
         .to(columns.start, role, &region.start.to_string())
         .to(columns.end, role, &region.end.to_string())
         .to(columns.size, role, &amount::size(region.bytes()))
-        .from(columns.kind, columns.owner - 1, role, label(region.kind));
+        .from(columns.kind, columns.owner - 1, role, kind(region));
     let Owner { short, name } = owner;
     let room = width.saturating_sub(columns.owner);
     let both = format!("{short}  {name}");
@@ -213,17 +229,19 @@ fn owner(core: &CoreReport, region: &RegionReport, page: &Page) -> Owner {
     }
 }
 
-/// The numbers of the circular buffers, and the pages of the first.
+/// The numbers of the circular buffers, the pages of the first, and whether they are a tensor's bytes.
 fn buffers_of(core: &CoreReport, region: &RegionReport, page: &Page) -> String {
     let first = first_buffer(region);
     let own = core.circular_buffers.iter().find(|buffer| first.is_some() && buffer.id == first);
     let pages = own.and_then(|buffer| buffer.pages.zip(buffer.page_size));
     let times = page.glyphs().times;
-    let pages = pages.map(|(pages, size)| format!("  {pages} {times} {size} B"));
+    let pages = pages.map(|(pages, size)| format!("{pages} {times} {size} B"));
     let shared = match region.shared_with {
-        Some(RegionKind::L1Small) => "  in L1_SMALL",
-        Some(_) => "  a tensor as well",
-        None => "",
+        Some(RegionKind::L1Small) => Some("in L1_SMALL"),
+        Some(_) => Some("aliases a tensor"),
+        None => None,
     };
-    format!("{}{}{shared}", region.label, pages.unwrap_or_default())
+    let numbers = placed(region).is_none().then_some(region.label.as_str());
+    let parts = [numbers, pages.as_deref(), shared];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
 }

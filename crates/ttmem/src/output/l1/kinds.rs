@@ -37,7 +37,7 @@ pub(super) fn panel(view: &ChipView<'_>, page: &Page, columns: usize) -> Panel {
         kind(1, "dispatch kernels", &memory.kernels.system, "in the ring"),
         kind(0, "Circular buffers", &memory.circular_buffers.used, "resident"),
         kind(1, "of running cores", &memory.circular_buffers.running, ""),
-        kind(1, "tensors as well", &memory.circular_buffers.aliasing, ""),
+        kind(1, "aliasing tensors", &memory.circular_buffers.aliasing, ""),
         kind(0, "L1 tensors", &memory.l1.used, ""),
     ];
     let capacity = memory.l1_total.capacity.value().copied();
