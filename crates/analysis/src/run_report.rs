@@ -61,7 +61,8 @@ pub(crate) const SCHEMA: &str = "ttmem/run";
 ///   in a series.
 /// - 1.7: `region` of processes that were not counted; `tray_position` and `serial` of a chip in a series.
 /// - 1.8: `id` of a chip in a series is `null` if it is not known; `chip_index` of an event.
-/// - 1.9: `host` of a process of `ttmem run`, too; `core_type` of a refused program.
+/// - 1.9: `host` of a process of `ttmem run`, too; `core_type` of a refused program; `aliasing` of
+///   the peak of L1.
 pub(crate) const VERSION: &str = "1.9";
 
 /// The report of the processes of one command.

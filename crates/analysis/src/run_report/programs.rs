@@ -70,6 +70,9 @@ pub struct L1Peak {
     /// Part of `bytes` in circular buffers and dataflow buffers that are not the memory of a tensor, on all cores of
     /// the program.
     pub circular_buffers: u64,
+    /// Circular buffers and dataflow buffers that are the memory of tensors, on all cores of the program: a part of
+    /// `tensors`.
+    pub aliasing: u64,
     /// Part of `bytes` in scratchpads, on all cores of the program.
     pub scratchpads: u64,
     /// Part of `bytes` in kernel text, on all cores of the program. `None` if this release of TT-Metal does not publish
@@ -124,6 +127,7 @@ struct Measured<'a> {
     scratchpads: u64,
     scratchpads_in_all: u64,
     aliasing: u64,
+    aliasing_in_all: u64,
     kernel_text: Option<u64>,
     kernels_in_all: Option<u64>,
     /// Address of the end of its circular buffers and scratchpads, or of reserved memory if it has none.
@@ -196,6 +200,7 @@ fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'
     let allocator = allocator(segment, footprint);
     let (mut circular_buffers, mut scratchpads, mut aliasing) = (0, 0, 0);
     let (mut circular_buffers_in_all, mut scratchpads_in_all) = (0_u64, 0_u64);
+    let mut aliasing_in_all = 0_u64;
     let (mut kernel_text, mut kernels_in_all) = (Some(0), Some(0_u64));
     let (mut end, mut placed) = (None, 0_u64);
     let cores = cores(footprint);
@@ -209,7 +214,9 @@ fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'
         circular_buffers_in_all = circular_buffers_in_all.saturating_add(own);
         scratchpads = scratchpads.max(scratch);
         scratchpads_in_all = scratchpads_in_all.saturating_add(scratch);
-        aliasing = aliasing.max(covered(placements.iter().filter(|placement| placement.is_backed)));
+        let shared = covered(placements.iter().filter(|placement| placement.is_backed));
+        aliasing = aliasing.max(shared);
+        aliasing_in_all = aliasing_in_all.saturating_add(shared);
         let text = footprint.kernel_text_on(*core);
         kernel_text = kernel_text.zip(text).map(|(most, text)| u64::max(most, text));
         kernels_in_all = kernels_in_all.zip(text).map(|(sum, text)| sum.saturating_add(text));
@@ -228,6 +235,7 @@ fn measure<'a>(segment: &Segment, footprint: &'a ProgramFootprint) -> Measured<'
         scratchpads,
         scratchpads_in_all,
         aliasing,
+        aliasing_in_all,
         kernel_text,
         kernels_in_all,
         end: below,
@@ -353,6 +361,7 @@ fn peak(segment: &Segment, one: &Measured<'_>) -> L1Peak {
         bytes: parts.into_iter().fold(0, u64::saturating_add),
         tensors,
         circular_buffers,
+        aliasing: one.aliasing_in_all,
         scratchpads,
         kernels,
         bytes_per_core: one.peak,

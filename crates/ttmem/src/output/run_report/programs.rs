@@ -8,11 +8,14 @@ use super::{chips, heading, text};
 use crate::output::amount::{duration, size};
 use crate::output::page::Role;
 use crate::output::sheet::Sheet;
+use crate::output::text::width;
 
 /// Most ops that are listed.
 const MOST_OPS: usize = 20;
 /// The narrowest column of ops.
 const LEAST_OP: usize = 14;
+/// Name of an op that is not known.
+const UNKNOWN: &str = "unknown op";
 /// Columns of a figure, with the space before it.
 const FIGURE: usize = 10;
 /// A figure of an op: its name, and its value.
@@ -21,7 +24,7 @@ type Column = (&'static str, fn(&OpL1) -> Option<String>);
 const COLUMNS: [Column; 8] = [
     ("peak", |op| op.peak.map(size)),
     ("headroom", |op| op.headroom.map(signed)),
-    ("buffers", |op| Some(size(op.circular_buffers))),
+    ("CBs", |op| Some(size(op.circular_buffers))),
     ("tensors", |op| Some(size(op.tensors))),
     ("runs", |op| Some(format!("\u{d7}{}", op.dispatches))),
     ("cores", |op| Some(op.cores.to_string())),
@@ -39,9 +42,12 @@ pub(super) fn draw_ops(sheet: &mut Sheet<'_>, programs: &Programs) {
         return draw_unknown(sheet, programs);
     }
     let page = sheet.page();
-    let room = page.width.saturating_sub(2 + LEAST_OP);
+    let room = page.room.saturating_sub(2 + LEAST_OP);
     let columns = &COLUMNS[..(room / FIGURE).clamp(1, COLUMNS.len())];
-    let first = page.width - columns.len() * FIGURE;
+    let ops = programs.ops.iter().take(MOST_OPS);
+    let longest = ops.map(|op| width(op.op.as_deref().unwrap_or(UNKNOWN))).max().unwrap_or(0);
+    let wanted = (2 + longest + columns.len() * FIGURE).max(page.width);
+    let first = wanted.min(page.room) - columns.len() * FIGURE;
     let mut line = sheet.start();
     line.pad_to(2);
     line.push(Role::Quiet, "op", first);
@@ -52,7 +58,7 @@ pub(super) fn draw_ops(sheet: &mut Sheet<'_>, programs: &Programs) {
     for op in programs.ops.iter().take(MOST_OPS) {
         let mut line = sheet.start();
         line.pad_to(2);
-        line.push(Role::Plain, op.op.as_deref().unwrap_or("unknown op"), first);
+        line.push(Role::Plain, op.op.as_deref().unwrap_or(UNKNOWN), first);
         for (index, (name, value)) in columns.iter().enumerate() {
             let is_negative = *name == "headroom" && op.headroom.is_some_and(|bytes| bytes < 0);
             let role = if is_negative { Role::Alarm } else { Role::Plain };
@@ -65,7 +71,17 @@ pub(super) fn draw_ops(sheet: &mut Sheet<'_>, programs: &Programs) {
     if more > 0 {
         text(sheet, Role::Quiet, 2, &format!("{more} more; --json has all"));
     }
+    text(sheet, Role::Quiet, 2, note(programs));
     draw_unknown(sheet, programs);
+}
+
+/// What the figures of circular buffers contain.
+fn note(programs: &Programs) -> &'static str {
+    if programs.ops.iter().any(|op| op.aliasing > 0) {
+        "CBs: circular buffers without those aliasing tensors, which count as tensors; ttmem and ttmem l1 count both as CBs"
+    } else {
+        "CBs: circular buffers"
+    }
 }
 
 /// Draws how many dispatches are in none of the figures, and why.

@@ -1,6 +1,6 @@
 //! The last lines of the table: what the signs in it mean, and how each source did.
 
-use ttmem_model::snapshot::{Snapshot, Source, SourceStatus};
+use ttmem_model::snapshot::{Chip, Snapshot, Source, SourceStatus};
 use ttmem_model::{Missing, MissingReason, Quality, Reading};
 
 use crate::field::cell::is_above_zero;
@@ -87,7 +87,7 @@ impl Legend {
     pub(super) fn draw(self, sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
         let mut notes = self.signs(sheet.page());
         if !snapshot.chips.is_empty() {
-            notes.push("CBs: circular buffers".to_owned());
+            notes.push(circular_buffers(snapshot));
         }
         let of_kinds = ["memory.trace.used", "memory.l1_small.used"];
         let has = |name: &&str| {
@@ -119,6 +119,20 @@ impl Legend {
             signs.push(format!("{} (ttmem -q)", blanks.join(", ")));
         }
         signs
+    }
+}
+
+/// What the figures of circular buffers contain.
+fn circular_buffers(snapshot: &Snapshot) -> String {
+    let aliasing = |chip: &Chip| chip.memory.circular_buffers.aliasing.value().copied();
+    let bytes: Vec<u64> =
+        snapshot.chips.iter().filter_map(aliasing).filter(|bytes| *bytes > 0).collect();
+    match bytes.as_slice() {
+        [] => "CBs: circular buffers".to_owned(),
+        [one] if snapshot.chips.len() == 1 => {
+            format!("CBs: circular buffers, {} of them aliasing tensors", amount::size(*one))
+        }
+        _ => "CBs: circular buffers, aliasing included".to_owned(),
     }
 }
 
