@@ -19,7 +19,7 @@ pub(crate) fn page(target: &Target, when: ColorWhen, charset: Charset, otherwise
     Page {
         charset,
         colour: colour(when, is_standard.then_some(&stdout)),
-        ..Page::plain(width.unwrap_or(otherwise))
+        ..Page::of_terminal(width, otherwise)
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn error_page(when: ColorWhen, charset: Charset, otherwise: usize) ->
     Page {
         charset,
         colour: if choice == ColorChoice::Never { Colour::Off } else { Colour::On },
-        ..Page::plain(width.or_else(columns_variable).unwrap_or(otherwise))
+        ..Page::of_terminal(width.or_else(columns_variable), otherwise)
     }
 }
 

@@ -8,11 +8,17 @@ pub(crate) const FULL_WIDTH: usize = 91;
 /// The narrowest page that is drawn on; a narrower terminal gets lines of this width.
 pub(crate) const LEAST_WIDTH: usize = 40;
 
+/// Columns of the longest line in a pipe or a file, which have no edge.
+const ROOM_IN_FILE: usize = 400;
+
 /// Destination of an output: its width, glyphs and colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// Columns that a line may take.
+    /// Columns of the layout.
     pub(crate) width: usize,
+    /// Columns that a line may take which would be cut otherwise: those of the terminal, and more than [`Self::width`] in a
+    /// file.
+    pub(crate) room: usize,
     /// The characters that may be used.
     pub(crate) charset: Charset,
     /// True if roles are coloured.
@@ -56,7 +62,16 @@ impl Page {
     /// A page of this width, but not below [`LEAST_WIDTH`], with all characters and without colour.
     #[must_use]
     pub(crate) fn plain(width: usize) -> Self {
-        Self { width: width.max(LEAST_WIDTH), charset: Charset::Unicode, colour: Colour::Off }
+        let width = width.max(LEAST_WIDTH);
+        Self { width, room: width, charset: Charset::Unicode, colour: Colour::Off }
+    }
+
+    /// A page of the width of a terminal; in a pipe or a file the layout has `otherwise` columns.
+    #[must_use]
+    pub(crate) fn of_terminal(terminal: Option<usize>, otherwise: usize) -> Self {
+        let page = Self::plain(terminal.unwrap_or(otherwise));
+        let room = if terminal.is_some() { page.width } else { page.width.max(ROOM_IN_FILE) };
+        Self { room, ..page }
     }
 
     /// The style of a role on this page.

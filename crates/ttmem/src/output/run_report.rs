@@ -110,9 +110,10 @@ fn draw_command(sheet: &mut Sheet<'_>, report: &RunReport) {
     let end = end.join(" ");
     let role = if report.exit_code == Some(0) { Role::Quiet } else { Role::Notice };
     let mut line = sheet.start();
-    let room = page.width.saturating_sub(width(&end) + 2);
+    let room = page.room.saturating_sub(width(&end) + 2);
     line.push(Role::Strong, &format!("ttmem run {}", report.command), room);
-    line.push_right(role, &end, page.width);
+    line.pad_to(page.width.saturating_sub(width(&end)).max(line.columns() + 2));
+    line.push(role, &end, page.room);
     sheet.end(line);
 }
 
@@ -176,7 +177,7 @@ fn draw_heading(sheet: &mut Sheet<'_>, process: &ProcessReport) {
     if let Some(command) = &process.command {
         let mut line = sheet.start();
         line.pad_to(2);
-        line.push(Role::Quiet, &legible(command, page.charset), page.width);
+        line.push(Role::Quiet, &legible(command, page.charset), page.room);
         sheet.end(line);
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, groups: &[Group], allocator: &Allocato
         }
         line.pad_to(op_start);
         let op = op_in_words(page.glyphs().dash, group.op.as_deref(), &group.origin);
-        line.push(Role::Plain, &op, page.width);
+        line.push(Role::Plain, &op, page.room);
         sheet.end(line);
     }
 }

@@ -7,6 +7,7 @@ use crate::output::amount::{duration, size};
 use crate::output::line::Line;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
+use crate::output::tail::{Cells, Tail, cells};
 
 /// A column but for the last, which is the op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,23 +132,26 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, buffers: &[&LiveBuffer]) {
     for column in &columns {
         push(&mut line, *column, Role::Quiet, column.heading());
     }
-    push_op(&mut line, page, Role::Quiet, "Op");
+    line.pad_to(line.columns() + 2);
+    let tails: Vec<Cells> = buffers.iter().map(|buffer| tail_cells(page, buffer)).collect();
+    let tail = Tail::of(&tails, page.room.saturating_sub(line.columns()));
+    line.push(Role::Quiet, "Op", page.width);
     sheet.end(line);
-    for buffer in buffers {
+    for (buffer, cells) in buffers.iter().zip(&tails) {
         let mut line = sheet.start();
         for column in &columns {
             push(&mut line, *column, Role::Plain, &column.text(buffer));
         }
-        let op = op_in_words(page.glyphs().dash, buffer.op.as_deref(), &buffer.origin);
-        push_op(&mut line, page, Role::Plain, &op);
-        if let Some(tensor) = &buffer.tensor {
-            push_op(&mut line, page, Role::Plain, &tensor.to_string());
-        }
-        if let Some(caller) = buffer.caller() {
-            push_op(&mut line, page, Role::Quiet, &caller.to_string());
-        }
+        line.pad_to(line.columns() + 2);
+        tail.push(&mut line, cells, page.room);
         sheet.end(line);
     }
+}
+
+fn tail_cells(page: &Page, buffer: &LiveBuffer) -> Cells {
+    let op = op_in_words(page.glyphs().dash, buffer.op.as_deref(), &buffer.origin);
+    let tensor = buffer.tensor.as_ref().map(ToString::to_string);
+    cells(page, &op, tensor, buffer.caller().map(|caller| caller.to_string()))
 }
 
 fn push(line: &mut Line<'_>, column: Column, role: Role, text: &str) {
@@ -160,9 +164,4 @@ fn push(line: &mut Line<'_>, column: Column, role: Role, text: &str) {
         line.push_right(role, text, end);
     }
     line.pad_to(end);
-}
-
-fn push_op(line: &mut Line<'_>, page: &Page, role: Role, text: &str) {
-    line.pad_to(line.columns() + 2);
-    line.push(role, text, page.width);
 }

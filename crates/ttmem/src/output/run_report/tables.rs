@@ -12,6 +12,7 @@ use crate::output::bar;
 use crate::output::line::Line;
 use crate::output::page::{Page, Role};
 use crate::output::sheet::Sheet;
+use crate::output::tail::{Cells, Tail, cells};
 
 /// Column at which the first column of every table begins.
 const START: usize = 2;
@@ -87,14 +88,18 @@ fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     let chips_label =
         if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
     let op = peak.op.as_deref().unwrap_or("unknown op");
-    line.push(Role::Plain, &format!("{chips_label}{op}"), page.width);
+    line.push(Role::Plain, &format!("{chips_label}{op}"), page.room);
     sheet.end(line);
     let scratchpads = match peak.scratchpads {
         0 => String::new(),
         bytes => format!(", scratchpads {}", size(bytes)),
     };
+    let aliasing = match peak.aliasing {
+        0 => String::new(),
+        bytes => format!(" and {} aliasing tensors", size(bytes)),
+    };
     let parts = format!(
-        "tensors {}, circular buffers {}{scratchpads}{kernels}",
+        "tensors {}, circular buffers {}{aliasing}{scratchpads}{kernels}",
         size(peak.tensors),
         size(peak.circular_buffers)
     );
@@ -134,7 +139,7 @@ fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: boo
     };
     let chips_label =
         if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
-    line.push(Role::Plain, &format!("{chips_label}{op}"), page.width);
+    line.push(Role::Plain, &format!("{chips_label}{op}"), page.room);
     sheet.end(line);
 }
 
@@ -173,7 +178,11 @@ const MOST_GROUPS: usize = 12;
 fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_same_chips: bool) {
     let page = sheet.page();
     let is_leak = what == "never freed";
-    for (index, group) in groups.iter().take(MOST_GROUPS).enumerate() {
+    let shown = &groups[..groups.len().min(MOST_GROUPS)];
+    let tails: Vec<Cells> =
+        shown.iter().map(|group| held_cells(page, group, on_same_chips)).collect();
+    let tail = Tail::of(&tails, page.room.saturating_sub(START + 43));
+    for (index, (group, cells)) in shown.iter().zip(&tails).enumerate() {
         let mut line = sheet.start();
         line.pad_to(START);
         if index == 0 {
@@ -185,17 +194,7 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_sam
         line.push_right(Role::Plain, &size(group.bytes), START + 34);
         line.push_right(Role::Quiet, &format!("×{}", group.buffers), START + 41);
         line.pad_to(START + 43);
-        let op = group.op.as_deref().unwrap_or(page.glyphs().dash);
-        let chips_label =
-            if on_same_chips { String::new() } else { format!("{}: ", chips(&group.chips)) };
-        line.push(Role::Plain, &format!("{chips_label}{op}"), page.width);
-        if let [first, others @ ..] = group.callers.as_slice() {
-            let more = match others.len() {
-                0 => String::new(),
-                count => format!(" and {count} more"),
-            };
-            push_caller(&mut line, page, &format!("{}{more}", first.frame));
-        }
+        tail.push(&mut line, cells, page.room);
         sheet.end(line);
     }
     if groups.len() > MOST_GROUPS {
@@ -208,6 +207,17 @@ fn draw_origin(sheet: &mut Sheet<'_>, what: &str, groups: &[&&HeldGroup], on_sam
         line.push(Role::Quiet, &more, page.width);
         sheet.end(line);
     }
+}
+
+fn held_cells(page: &Page, group: &HeldGroup, on_same_chips: bool) -> Cells {
+    let op = group.op.as_deref().unwrap_or(page.glyphs().dash);
+    let chips_label =
+        if on_same_chips { String::new() } else { format!("{}: ", chips(&group.chips)) };
+    let caller = group.callers.split_first().map(|(first, others)| match others.len() {
+        0 => first.frame.to_string(),
+        count => format!("{} and {count} more", first.frame),
+    });
+    cells(page, &format!("{chips_label}{op}"), None, caller)
 }
 
 /// Draws the largest buffers of a kind.
@@ -226,14 +236,22 @@ pub(super) fn draw_largest(sheet: &mut Sheet<'_>, largest: &Largest) {
     };
     heading(sheet, &title);
     let has_room = page.width >= ROOMY;
-    for buffer in &largest.buffers {
-        draw_buffer(sheet, buffer, has_room);
+    let tails: Vec<Cells> = largest.buffers.iter().map(|buffer| tail_cells(page, buffer)).collect();
+    let tail = Tail::of(&tails, page.room.saturating_sub(tail_start(has_room)));
+    for (buffer, cells) in largest.buffers.iter().zip(&tails) {
+        let mut line = sheet.start();
+        push_amounts(&mut line, buffer, has_room);
+        tail.push(&mut line, cells, page.room);
+        sheet.end(line);
     }
 }
 
-fn draw_buffer(sheet: &mut Sheet<'_>, buffer: &LargeBuffer, has_room: bool) {
-    let page = sheet.page();
-    let mut line = sheet.start();
+/// The column at which the op of a buffer begins.
+fn tail_start(has_room: bool) -> usize {
+    KIND_END + if has_room { 21 } else { 4 } + 19
+}
+
+fn push_amounts(line: &mut Line<'_>, buffer: &LargeBuffer, has_room: bool) {
     line.push_right(Role::Plain, &size(buffer.bytes), KIND_END + 2);
     line.pad_to(KIND_END + 4);
     if has_room {
@@ -247,26 +265,17 @@ fn draw_buffer(sheet: &mut Sheet<'_>, buffer: &LargeBuffer, has_room: bool) {
     if let Some(age) = buffer.age_us {
         line.push_right(Role::Quiet, &duration(age), next + 17);
     }
-    line.pad_to(next + 19);
+    line.pad_to(tail_start(has_room));
+}
+
+fn tail_cells(page: &Page, buffer: &LargeBuffer) -> Cells {
     let op = buffer.op.as_deref().unwrap_or(page.glyphs().dash);
     let op = match buffer.origin {
         "tensor" => op.to_owned(),
         origin => format!("{op} [{origin}]"),
     };
-    line.push(Role::Plain, &op, page.width);
-    if let Some(tensor) = &buffer.tensor {
-        line.pad_to(line.columns() + 2);
-        line.push(Role::Plain, &tensor.to_string(), page.width);
-    }
-    if let Some(caller) = caller(&buffer.stack) {
-        push_caller(&mut line, page, &caller.to_string());
-    }
-    sheet.end(line);
-}
-
-fn push_caller(line: &mut Line<'_>, page: &Page, caller: &str) {
-    line.pad_to(line.columns() + 2);
-    line.push(Role::Quiet, caller, page.width);
+    let tensor = buffer.tensor.as_ref().map(ToString::to_string);
+    cells(page, &op, tensor, caller(&buffer.stack).map(|caller| caller.to_string()))
 }
 
 /// Most lines of the user's code that are listed.
@@ -286,7 +295,7 @@ pub(super) fn draw_callers(sheet: &mut Sheet<'_>, stacks: &Stacks) {
             line.push_right(Role::Plain, &size(caller.bytes), KIND_END + 2);
             line.push_right(Role::Quiet, &format!("×{}", caller.buffers), KIND_END + 9);
             line.pad_to(KIND_END + 11);
-            line.push(Role::Plain, &caller.frame.to_string(), page.width);
+            line.push(Role::Plain, &caller.frame.to_string(), page.room);
             sheet.end(line);
         }
         if let Some(rest) = callers.get(MOST_CALLERS..).filter(|rest| !rest.is_empty()) {
