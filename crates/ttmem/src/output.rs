@@ -20,6 +20,7 @@ pub(crate) mod perfetto;
 pub(crate) mod run_report;
 pub(crate) mod sheet;
 pub(crate) mod table;
+pub(crate) mod tail;
 pub(crate) mod text;
 pub(crate) mod visualizer;
 pub(crate) mod why;

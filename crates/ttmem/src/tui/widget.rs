@@ -3,5 +3,6 @@
 pub(crate) mod bar;
 pub(crate) mod canvas;
 pub(crate) mod figure;
+pub(crate) mod pane;
 pub(crate) mod plot;
 pub(crate) mod stack;

@@ -155,15 +155,13 @@ impl App {
             (View::Charts, _) => self.step_subject(step),
             (View::Overview, _) if self.focus == Focus::Processes => self.step_row(step),
             (View::Overview, _) => self.step_chip(step),
-            (View::Processes, Step::PageUp) if self.details.is_some() => {
-                self.cursors.details = self.cursors.details.saturating_sub(self.page / 2);
-            }
-            (View::Processes, Step::PageDown) if self.details.is_some() => {
-                /// Upper bound of the lines of details.
-                const LINES: usize = 400;
-                self.cursors.details = (self.cursors.details + self.page / 2).min(LINES);
+            (View::Processes, Step::PageUp | Step::PageDown) if self.details.is_some() => {
+                self.cursors.details = self.scrolled(self.cursors.details, step);
             }
             (View::Processes, _) => self.step_row(step),
+            (View::Buffers, Step::PageUp | Step::PageDown) if self.buffers.has_details() => {
+                self.buffers.scroll = self.scrolled(self.buffers.scroll, step);
+            }
             (View::Buffers, _) => self.step_buffer(step),
             (View::Ops, _) => self.step_op(step),
             (View::Telemetry, _) => self.step_telemetry(step),
@@ -171,6 +169,17 @@ impl App {
                 let count = self.findings().len();
                 self.cursors.finding = moved(self.cursors.finding, count, step, self.page);
             }
+        }
+    }
+
+    /// The scroll offset of details, half a pane further.
+    fn scrolled(&self, offset: usize, step: Step) -> usize {
+        /// Upper bound of the lines of details.
+        const LINES: usize = 400;
+        let lines = (self.page / 2).max(1);
+        match step {
+            Step::PageUp => offset.saturating_sub(lines),
+            _ => (offset + lines).min(LINES),
         }
     }
 
@@ -213,6 +222,7 @@ impl App {
             View::L1 => return self.read_devices(),
             View::Buffers if self.buffers.current().is_some() => {
                 self.buffers.details = !self.buffers.details;
+                self.buffers.scroll = 0;
             }
             View::Buffers => {}
             View::Ops => {

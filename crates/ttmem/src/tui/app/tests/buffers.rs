@@ -84,6 +84,26 @@ fn buffers_that_are_late_say_how_old_they_are() {
 }
 
 #[test]
+fn page_keys_scroll_the_details_of_a_buffer_and_the_next_buffer_begins_at_its_top() {
+    let mut scene = Scene::new();
+    scene.type_in("5");
+    scene.buffers();
+    scene.press(Key::PageDown);
+    assert_eq!(scene.app.buffers.scroll, 0, "without details the cursor moves");
+    scene.press(Key::Home);
+    let first = scene.app.buffers.index();
+    scene.press(Key::Enter);
+    scene.press(Key::PageDown);
+    assert!(scene.app.buffers.scroll > 0);
+    assert_eq!(scene.app.buffers.index(), first);
+    scene.press(Key::PageUp);
+    assert_eq!(scene.app.buffers.scroll, 0);
+    scene.press(Key::PageDown);
+    scene.press(Key::Down);
+    assert_eq!((scene.app.buffers.scroll, scene.app.buffers.index()), (0, first + 1));
+}
+
+#[test]
 fn details_open_only_where_there_is_a_buffer() {
     let mut scene = Scene::new();
     scene.press(Key::Enter);

@@ -7,13 +7,16 @@ use ttmem_model::order;
 
 use crate::output::amount::{date_time, duration, size};
 use crate::output::buffers::chips_in_words;
-use crate::output::text::wrap;
 use crate::tui::app::App;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::pane::{self, Line};
 
 /// The width of a label.
 const LABEL: u16 = 11;
+
+/// The most free blocks that are listed.
+const MOST_BLOCKS: usize = 64;
 
 /// Draws the details.
 pub(super) fn draw(
@@ -24,25 +27,14 @@ pub(super) fn draw(
     (owner, allocator): (Option<&BufferOwner>, Option<&AllocatorUse>),
 ) {
     let title = format!("{} 0x{:08x}", buffer.kind.label(), buffer.address);
-    let inside = canvas.boxed(area, &title);
-    let columns = usize::from(inside.width.saturating_sub(LABEL));
-    let mut y = inside.y;
-    for (label, text) in lines(app, buffer, owner, allocator) {
-        for (index, part) in wrap(&text, columns).into_iter().enumerate() {
-            if y >= inside.bottom() {
-                return;
-            }
-            let label = if index == 0 { label } else { "" };
-            canvas.text(inside.x, y, inside.x + LABEL - 1, Role::Quiet, label);
-            canvas.text(inside.x + LABEL, y, inside.right(), Role::Plain, &part);
-            y += 1;
-        }
-    }
+    let plain = |(label, text): (&str, String)| (label.to_owned(), Role::Plain, text);
+    let mut lines: Vec<Line> =
+        lines(app, buffer, owner, allocator).into_iter().map(plain).collect();
     let kind = allocator.and_then(|its| its.kinds.iter().find(|kind| kind.kind == buffer.kind));
-    if let Some(kind) = kind {
-        let rest = Rect { y, height: inside.bottom() - y, ..inside };
-        draw_free(canvas, rest, kind, buffer);
-    }
+    lines.extend(kind.map(|kind| free(kind, buffer)).unwrap_or_default());
+    // Where the details are beside the table, these keys move its cursor until Enter.
+    let keys = if app.buffers.details { "PgUp PgDn" } else { "Enter, PgDn" };
+    pane::draw(canvas, area, &title, (lines, LABEL), (app.buffers.scroll, keys));
 }
 
 fn lines(
@@ -95,45 +87,32 @@ fn lines(
 }
 
 /// Returns the free blocks of a bank, the largest first; the neighbours of the buffer are marked.
-fn draw_free(canvas: &mut Canvas<'_>, area: Rect, kind: &KindUse, buffer: &LiveBuffer) {
-    if area.height < 3 {
-        return;
-    }
-    let (mut y, right) = (area.y + 1, area.right());
+fn free(kind: &KindUse, buffer: &LiveBuffer) -> Vec<Line> {
     let blocks = kind.bank.as_ref().map(|map| map.free.as_slice()).unwrap_or_default();
     let title = match (kind.free_per_bank, kind.bank.is_some()) {
-        (None, _) => "Free blocks are not known.".to_owned(),
-        (Some(0), _) => format!("Nothing of {} is free.", kind.kind.label()),
-        (Some(free), false) => format!("{} of a bank are free.", size(free)),
-        (Some(free), true) => format!("{} free in {} of each bank", size(free), pieces(blocks)),
+        (None, _) => "not known".to_owned(),
+        (Some(0), _) => "nothing".to_owned(),
+        (Some(free), false) => format!("{} of each bank", size(free)),
+        (Some(free), true) => format!("{} in {} of each bank", size(free), pieces(blocks)),
     };
-    canvas.text(area.x, y, right, Role::Strong, &title);
-    y += 1;
     let mut largest: Vec<&Block> = blocks.iter().collect();
     order::sort_by_key(&mut largest, |block| (std::cmp::Reverse(block.bytes), block.address));
     let end = buffer.address.saturating_add(buffer.bytes_per_bank);
-    for (index, block) in largest.iter().enumerate() {
-        let rest = largest.len() - index;
-        if y + 1 >= area.bottom() && rest > 1 {
-            let text = format!("and {rest} more");
-            canvas.text(area.x, y, right, Role::Quiet, &text);
-            return;
-        }
-        if y >= area.bottom() {
-            return;
-        }
-        let x = canvas.text(area.x, y, right, Role::Plain, &format!("0x{:08x}", block.address));
-        canvas.right(x, y, x + 11, Role::Plain, &size(block.bytes));
+    let block = |block: &&Block| {
         let beside = if block.address == end {
-            "after the buffer"
+            "  after it"
         } else if block.address.saturating_add(block.bytes) == buffer.address {
-            "before the buffer"
+            "  before it"
         } else {
             ""
         };
-        canvas.text(x + 13, y, right, Role::Quiet, beside);
-        y += 1;
-    }
+        let text = format!("0x{:08x}  {:>8}{beside}", block.address, size(block.bytes));
+        (String::new(), Role::Plain, text)
+    };
+    let rest = largest.len().saturating_sub(MOST_BLOCKS);
+    let more = (rest > 0).then(|| (String::new(), Role::Quiet, format!("and {rest} more")));
+    let first = ("free".to_owned(), Role::Strong, title);
+    std::iter::once(first).chain(largest.iter().take(MOST_BLOCKS).map(block)).chain(more).collect()
 }
 
 fn pieces(blocks: &[Block]) -> String {

@@ -5,19 +5,16 @@ use ttmem_model::Reading;
 use ttmem_model::facts::Field;
 use ttmem_model::snapshot::{Process, ProcessMemory, ProcessState, Snapshot};
 
-use crate::output::text::{width, wrap};
 use crate::output::{amount, naming};
 use crate::tui::app::App;
 use crate::tui::details::Details;
 use crate::tui::look::Role;
 use crate::tui::track::ProcessId;
 use crate::tui::widget::canvas::Canvas;
+use crate::tui::widget::pane::{self, Line};
 
 /// The width of a label.
 const LABEL: u16 = 14;
-
-/// A line: a label, its text and style.
-type Line = (String, Role, String);
 
 /// Draws the details of a process.
 pub(super) fn draw(
@@ -28,7 +25,7 @@ pub(super) fn draw(
     known: Option<&Details>,
 ) {
     let Some(snapshot) = app.snapshot() else { return };
-    let inside = canvas.boxed(area, &format!("Process {}", id.pid));
+    let title = format!("Process {}", id.pid);
     let found = snapshot.processes.iter().find(|process| ProcessId::of(process) == id);
     let Some(process) = found else {
         let is_stale =
@@ -37,36 +34,14 @@ pub(super) fn draw(
             Some(_) => "It has ended. Its stale memory has a row of its own.",
             None => "It has ended.",
         };
+        let inside = canvas.boxed(area, &title);
         canvas.text(inside.x, inside.y, inside.right(), Role::Quiet, text);
         return;
     };
     let mut lines = identity(app, snapshot, process);
     lines.extend(memory(app, snapshot, process));
     lines.extend(looked_up(known));
-    let lines = broken(lines, usize::from(inside.width.saturating_sub(LABEL)));
-    let height = usize::from(inside.height);
-    let top = app.cursors.details.min(lines.len().saturating_sub(height));
-    for ((label, role, text), y) in lines.iter().skip(top).take(height).zip(inside.y..) {
-        canvas.text(inside.x, y, inside.x + LABEL - 1, Role::Quiet, label);
-        canvas.text(inside.x + LABEL, y, inside.right(), *role, text);
-    }
-    if lines.len() > height {
-        let more = lines.len() - height - top;
-        let text = format!(" PgUp PgDn: {more} more ");
-        canvas.right(area.x + 2, area.bottom() - 1, area.right() - 2, Role::Quiet, &text);
-    }
-}
-
-/// Wraps lines to a width. Lines that fit keep their inner columns.
-fn broken(lines: Vec<Line>, columns: usize) -> Vec<Line> {
-    let mut broken = Vec::new();
-    for (label, role, text) in lines {
-        let parts = if width(&text) <= columns { vec![text] } else { wrap(&text, columns) };
-        let mut label = Some(label);
-        let parts = parts.into_iter().map(|part| (label.take().unwrap_or_default(), role, part));
-        broken.extend(parts);
-    }
-    broken
+    pane::draw(canvas, area, &title, (lines, LABEL), (app.cursors.details, "PgUp PgDn"));
 }
 
 fn identity(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
