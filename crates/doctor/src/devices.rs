@@ -22,7 +22,14 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     checks.extend(findings(
         inputs,
         "devices",
-        &["chip-vanished", "chip-answers-ones", "device-late", "no-telemetry", "opener-gone"],
+        &[
+            "chip-vanished",
+            "chip-answers-ones",
+            "device-late",
+            "no-telemetry",
+            "opener-gone",
+            "tray-incomplete",
+        ],
     ));
     checks.extend(findings(inputs, "pcie-link", &["link-degraded"]));
     checks.extend(windows(inputs));

@@ -37,6 +37,7 @@ pub(super) fn find(
         findings.extend(owners_outside(joined, chip));
         findings.extend(openers_that_are_gone(joined, chip));
     }
+    findings.extend(devices::incomplete_trays(joined.facts));
     findings.extend(stale_processes(joined, amounts));
     findings.extend(left::find(joined));
     findings.extend(unreadable_regions(joined));

@@ -84,6 +84,19 @@ fn every_chip_is_found_once_and_named_apart() {
 }
 
 #[test]
+fn a_hole_in_a_tray_of_a_galaxy_is_a_finding_and_an_absent_tray_is_none() {
+    let mut facts = collector(Host::galaxy().into_tree()).facts();
+    facts.devices.retain(|device| device.number != 12);
+    let found = crate::merge(&facts, None).findings;
+    let [finding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(finding.id, "tray-incomplete");
+    let text = "the driver shows 7 of 8 chips of tray 2, without 2:5 (device 12)";
+    assert_eq!(finding.text, text);
+    facts.devices.retain(|device| !(8..16).contains(&device.number));
+    assert_eq!(finding_ids(&crate::merge(&facts, None)), [""; 0]);
+}
+
+#[test]
 fn the_remote_chips_of_a_t3000_are_joined_to_their_gateways() {
     let snapshot = snapshot(Host::t3000().into_tree());
     for local in 0..4 {

@@ -142,7 +142,7 @@ impl Board {
 }
 
 /// Devices of a tray of a Galaxy.
-const TRAY_DEVICES: u8 = 8;
+pub const TRAY_DEVICES: u8 = 8;
 
 /// The position of a chip in a Galaxy, which its bus number gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

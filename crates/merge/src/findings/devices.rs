@@ -1,8 +1,12 @@
 //! Findings about devices: gone, in reset, late, without firmware.
 
+use std::collections::BTreeSet;
+
 use ttmem_model::MissingReason;
-use ttmem_model::facts::Device;
+use ttmem_model::board::{TRAY_DEVICES, TrayPosition};
+use ttmem_model::facts::{Device, Facts};
 use ttmem_model::finding::{Finding, Severity};
+use ttmem_model::order::Gather as _;
 
 use super::Subject;
 use crate::join::{Joined, JoinedChip};
@@ -112,4 +116,35 @@ fn without_telemetry(chip: &JoinedChip, device: &Device) -> Option<Finding> {
             "wait two minutes after a reset; then load the driver again, or update the firmware with tt-flash",
         )
     })
+}
+
+/// Finds trays of a Galaxy of which the driver shows some chips and not all. A tray without any chip may be another
+/// machine's.
+pub(super) fn incomplete_trays(facts: &Facts) -> Vec<Finding> {
+    let shown: BTreeSet<TrayPosition> = facts.devices.iter().filter_map(position).gather();
+    let trays: BTreeSet<u8> = shown.iter().map(|at| at.tray).gather();
+    let finding = |tray: u8| {
+        let positions = (1..=TRAY_DEVICES).map(|position| TrayPosition { tray, position });
+        let missing: Vec<TrayPosition> = positions.filter(|at| !shown.contains(at)).collect();
+        let named =
+            |at: &TrayPosition| format!("{}:{} (device {})", at.tray, at.position, at.device());
+        let names: Vec<String> = missing.iter().map(named).collect();
+        let count = usize::from(TRAY_DEVICES) - missing.len();
+        (!missing.is_empty()).then(|| {
+            Subject { chip: None, pid: None }.finding(
+                "tray-incomplete",
+                Severity::Warning,
+                format!("the driver shows {count} of {TRAY_DEVICES} chips of tray {tray}, without {}", names.join(", ")),
+                "ttmem doctor says which of them are on the PCIe bus; reset the tray with tt-smi -r, then power the host off and on",
+            )
+        })
+    };
+    trays.into_iter().filter_map(finding).collect()
+}
+
+/// The position of a device, if it is of a Galaxy.
+fn position(device: &Device) -> Option<TrayPosition> {
+    let card = device.card_type.as_ref().ok()?;
+    let arch = device.arch.as_ref().ok().filter(|_| card.starts_with("galaxy-"))?;
+    TrayPosition::of(*arch, device.bdf.as_deref()?)
 }
