@@ -1,5 +1,6 @@
 //! `ttmem who`: which process has a chip, whether another waits for it, and what a reset would end.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -21,9 +22,11 @@ use crate::host::select::select;
 use crate::output::amount::date_time;
 use crate::output::json;
 use crate::output::page::Page;
-use crate::output::text::legible;
+use crate::output::text::{legible, width, wrap};
 use crate::signal::Signals;
 
+/// Columns by which the lines below a chip are set in, and further lines of one of them again.
+const INDENT: usize = 4;
 /// Time between two samples of `--wait`.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
@@ -90,15 +93,39 @@ fn render(who: &Who, page: &Page) -> String {
     }
     let mut text = String::new();
     for verdict in &who.chips {
-        for (index, line) in lines(verdict, page).iter().enumerate() {
-            let indent = if index == 0 { "" } else { "    " };
-            text += &format!("{indent}{}\n", legible(line, page.charset));
+        for (index, parts) in lines(verdict, page).iter().enumerate() {
+            let indent = if index == 0 { 0 } else { INDENT };
+            let parts: Vec<_> = parts.iter().map(|part| legible(part, page.charset)).collect();
+            for (index, line) in fitted(&parts, page.room - 2 * INDENT).iter().enumerate() {
+                let indent = if index == 0 { indent } else { indent + INDENT };
+                text += &format!("{:indent$}{line}\n", "");
+            }
         }
     }
     text
 }
 
-fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
+/// Parts side by side on lines of at most `columns`; only a part that is longer than a line is broken.
+fn fitted(parts: &[Cow<'_, str>], columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        let whole = || vec![part.to_string()];
+        let pieces = if width(part) <= columns { whole() } else { wrap(part, columns) };
+        for (index, piece) in pieces.into_iter().enumerate() {
+            match lines.last_mut().filter(|_| index == 0) {
+                Some(line) if width(line) + 2 + width(&piece) <= columns => {
+                    *line += "  ";
+                    *line += &piece;
+                }
+                _ => lines.push(piece),
+            }
+        }
+    }
+    lines
+}
+
+/// The lines about a chip, each of parts that stay together.
+fn lines(verdict: &Verdict, page: &Page) -> Vec<Vec<String>> {
     let index = format!("chip {}", verdict.chip);
     let state = match (verdict.used, &verdict.reason) {
         (Use::Free, _) => "free".to_owned(),
@@ -107,10 +134,8 @@ fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
         (Use::Unknown, Some(reason)) => format!("cannot tell: {reason}"),
         (Use::Unknown, None) => "cannot tell".to_owned(),
     };
-    let named = [Some(index.as_str()), verdict.board.as_deref(), verdict.bdf.as_deref()];
-    let named: Vec<&str> = named.into_iter().flatten().chain([state.as_str()]).collect();
-    let mut lines = vec![named.join("  ")];
-    lines.extend(verdict.owners.iter().map(|owner| line_of(owner, page)));
+    let named = [Some(index), verdict.board.clone(), verdict.bdf.clone(), Some(state)];
+    let mut lines = Vec::new();
     if verdict.has_outside_owner {
         lines.push("a process in another namespace, or of another user".to_owned());
     }
@@ -130,10 +155,12 @@ fn lines(verdict: &Verdict, page: &Page) -> Vec<String> {
             }
         });
     }
-    lines
+    let owners = verdict.owners.iter().map(|owner| line_of(owner, page));
+    let first = named.into_iter().flatten().collect();
+    std::iter::once(first).chain(owners).chain(lines.into_iter().map(|line| vec![line])).collect()
 }
 
-fn line_of(owner: &Owner, page: &Page) -> String {
+fn line_of(owner: &Owner, page: &Page) -> Vec<String> {
     let name = if owner.name.is_empty() { "name not shown" } else { &owner.name };
     let mut parts = vec![owner.pid.to_string(), name.to_owned()];
     parts.extend(rank_in_words(owner.rank.as_deref(), owner.job.as_deref()));
@@ -148,7 +175,7 @@ fn line_of(owner: &Owner, page: &Page) -> String {
         1 => "1 TLB window".to_owned(),
         windows => format!("{windows} TLB windows"),
     }));
-    parts.join("  ")
+    parts
 }
 
 /// The kinds of which there is some.

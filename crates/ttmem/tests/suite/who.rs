@@ -28,6 +28,18 @@ chip 0  n300  0000:01:00.0  in use
 }
 
 #[test]
+fn a_line_is_broken_between_its_parts_at_the_edge_of_a_terminal() {
+    let output = ttmem(&["--demo", "who"]).env("COLUMNS", "80").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let expected = "
+    58213  pytest  alice  since 2026-11-02 09:28:26 UTC
+        ~612 MiB DRAM, ~4.50 MiB L1  host memory at most 1.86 GiB
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn without_a_chip_one_line_says_so() {
     let (code, text) = who(Host::new(), &[]);
     let expected = "no chip was found; ttmem doctor names what the driver did not find\n";
