@@ -219,7 +219,7 @@ fn draw_legend(sheet: &mut Sheet<'_>, list: &BufferList) {
         note(
             sheet,
             Role::Quiet,
-            "[kernels]: binaries kept with the program cache   [trace]: a captured trace",
+            "[kernels]: binaries kept with the program cache; [trace]: a captured trace",
         );
     }
 }

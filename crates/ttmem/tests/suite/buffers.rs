@@ -24,6 +24,25 @@ fn buffers_one_by_one() {
 }
 
 #[test]
+fn names_are_cut_only_where_there_is_no_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ttmem-7-70");
+    let op = "ttnn.an_operation_with_a_name_of_some_length";
+    let segment = Segment::wormhole(7, 70, 1).shape(&[8, 1024, 2048, 4096], 0, 1);
+    let segment = segment.allocate(NewBuffer::new(AllocatorKind::Dram, 4096, op));
+    std::fs::write(&path, segment.image()).unwrap();
+    let file = path.to_str().unwrap();
+    let whole = |text: &str| text.contains(op) && text.contains("[8, 1024, 2048, 4096]");
+    assert!(whole(&stdout(&["report", file])), "a file has no edge");
+    assert!(whole(&at(160, &["report", file])));
+    let narrow = at(80, &["report", file]);
+    let is_cut = |line: &str| line.ends_with('…') && line.chars().count() == 80;
+    assert!(!whole(&narrow) && narrow.lines().any(is_cut), "{narrow}");
+    let list = stdout(&["--demo", "buffers", "--program"]);
+    assert!(list.contains("reader_bmm_tile_layout_in0_sender"), "{list}");
+}
+
+#[test]
 fn buffers_by_op() {
     assert_snapshot!("buffers_by_op_91", at(91, &["--demo", "buffers", "--by", "op"]));
     assert_snapshot!("buffers_by_op_60", at(60, &["--demo", "buffers", "--by", "op"]));

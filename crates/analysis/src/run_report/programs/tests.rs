@@ -75,6 +75,15 @@ fn l1_by_op_is_that_of_the_fullest_core_and_the_least_headroom() {
 }
 
 #[test]
+fn circular_buffers_that_alias_tensors_are_apart_in_the_peak() {
+    let fake = fake().allocate(NewBuffer::new(AllocatorKind::L1, 65_536, "Add")).dispatch(1);
+    let programs = report(&fake);
+    let [peak] = programs.peaks.as_slice() else { panic!("{programs:?}") };
+    assert_eq!((peak.circular_buffers, peak.aliasing), (4 * 6144, 4 * 65_536));
+    assert_eq!(peak.bytes, 4 * 6144 + 64 * 65_536 + peak.kernels.unwrap_or(0));
+}
+
+#[test]
 fn a_clash_names_the_buffer_at_the_limit() {
     let fake = fake()
         .allocate(NewBuffer::new(AllocatorKind::L1, 1_310_720, "KvCache"))

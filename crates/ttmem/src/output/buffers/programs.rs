@@ -76,7 +76,7 @@ fn draw_part(sheet: &mut Sheet<'_>, part: &ProgramPart) {
     let backed = (part.backed == Some(true)).then_some("aliases a tensor");
     if let Some(text) = part.name.as_deref().or(backed).filter(|_| width >= WIDE) {
         line.pad_to(NAME);
-        line.push(Role::Quiet, text, width);
+        line.push(Role::Quiet, text, page.room);
     }
     sheet.end(line);
 }
