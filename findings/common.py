@@ -41,3 +41,18 @@ def chip_id():
     with open(os.environ["TT_METAL_MOCK_CLUSTER_DESC_PATH"]) as file:
         line = next(line for line in file if line.startswith("chip_unique_ids"))
     return line.partition("{0: ")[2].partition("}")[0].partition(",")[0]
+
+
+def dram_of(op):
+    """Bytes of DRAM on the chip that an op allocates, from a captured graph: the most at one time, and what is left at its end."""
+    graph = ttnn._ttnn.graph
+    graph.begin_graph_capture(graph.RunMode.NORMAL)
+    result = op()
+    now = most = 0
+    for node in graph.end_graph_capture():
+        sign = {"buffer_allocate": 1, "buffer_deallocate": -1}.get(node["node_type"], 0)
+        if sign and node["params"]["type"] == "DRAM":
+            now += sign * int(node["params"]["size"])
+            most = max(most, now)
+    del result
+    return most, now
