@@ -18,7 +18,8 @@ use super::join::Owner;
 use ttmem_segment::{AgentState, Allocator, AllocatorRole, Hook, Segment};
 
 pub(super) use amounts::{
-    AllocatorBytes, Geometry, amounts, bank_bytes, by_allocator, counted_twice, geometry, main,
+    AllocatorBytes, Geometry, amounts, bank_bytes, by_allocator, counted_twice, dram_banks,
+    geometry, main,
 };
 pub(super) use findings::find;
 pub(super) use holders::{add_agents, all_have_agents};

@@ -6,10 +6,13 @@
 //! has missed something, and TT-Metal's figure is shown with its age; once nothing moves any more the difference is a
 //! finding.
 
+use std::collections::BTreeMap;
+
 use ttmem_model::facts::{Facts, Field, SegmentFile};
 use ttmem_model::metric::Quantity;
+use ttmem_model::order::Gather as _;
 use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
-use ttmem_model::{AllocatorKind, Kind, MemorySpace, PerKind};
+use ttmem_model::{AllocatorKind, Kind, MemorySpace, PerKind, Pid};
 use ttmem_segment::{Allocator, AllocatorRole, Segment};
 
 use super::super::join::{Joined, JoinedChip, Owner};
@@ -182,16 +185,31 @@ pub(crate) fn main<'a>(
     chip: &JoinedChip,
     kind: AllocatorKind,
 ) -> Option<(&'a SegmentFile, &'a Segment, &'a Allocator)> {
-    let of_link = |link: &AgentLink| {
-        let is_live = matches!(joined.segment_owner(link.segment), Owner::Live(_));
-        let file = &joined.facts.segments[link.segment];
-        let segment = trusted(file).ok().filter(|_| is_live)?;
-        let allocator = main_allocator(segment, link.chip)?;
-        Some((file, segment, allocator))
-    };
-    chip.agents.iter().filter_map(of_link).min_by_key(|(_, _, one)| {
+    let mains = mains(joined, chip).map(|(_, file, segment, allocator)| (file, segment, allocator));
+    mains.min_by_key(|(_, _, one)| {
         one.kind(kind).statistics.map_or(u64::MAX, |statistics| statistics.largest_free)
     })
+}
+
+/// The main allocators of the live processes with an agent on a chip, each with its process and segment.
+fn mains<'a>(
+    joined: &Joined<'a>,
+    chip: &JoinedChip,
+) -> impl Iterator<Item = (Pid, &'a SegmentFile, &'a Segment, &'a Allocator)> {
+    chip.agents.iter().filter_map(|link| {
+        let Owner::Live(pid) = joined.segment_owner(link.segment) else { return None };
+        let file = &joined.facts.segments[link.segment];
+        let segment = trusted(file).ok()?;
+        Some((pid, file, segment, main_allocator(segment, link.chip)?))
+    })
+}
+
+/// The number of DRAM banks that the chip has in each live process with an agent. It is the hardware's: processes that
+/// differ have different chips.
+pub(crate) fn dram_banks(joined: &Joined<'_>, chip: &JoinedChip) -> BTreeMap<Pid, u64> {
+    let banks = mains(joined, chip)
+        .map(|(pid, _, _, allocator)| (pid, allocator.kind(AllocatorKind::Dram).banks));
+    banks.filter(|(_, banks)| *banks > 0).gather()
 }
 
 /// Bytes of one bank as TT-Metal's allocator gave them, or as they follow from that.
