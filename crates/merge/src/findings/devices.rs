@@ -135,7 +135,7 @@ pub(super) fn incomplete_trays(facts: &Facts) -> Vec<Finding> {
                 "tray-incomplete",
                 Severity::Warning,
                 format!("the driver shows {count} of {TRAY_DEVICES} chips of tray {tray}, without {}", names.join(", ")),
-                "ttmem doctor says which of them are on the PCIe bus; reset the tray with tt-smi -r, then power the host off and on",
+                "a virtual machine may have only these; elsewhere ttmem doctor says which are on the PCIe bus: reset the tray with tt-smi -r, then power the host off and on",
             )
         })
     };
