@@ -9,8 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use ttmem_fake::segment::{NewBuffer, Segment};
-use ttmem_model::Snapshot;
-use ttmem_model::snapshot::ProcessState;
+use ttmem_model::snapshot::{Process, ProcessState};
+use ttmem_model::{ChipId, Snapshot};
 use ttmem_segment::AllocatorKind;
 use ttmem_test_support::random::{Random, number};
 
@@ -22,6 +22,9 @@ const TICKS: u64 = 100;
 
 /// More than the two ticks within which processes of one number are confused.
 const APART: Duration = Duration::from_millis(40);
+
+/// The most owners at a time. Their chips have the ids from 1 to this.
+const MOST_OWNERS: u64 = 5;
 
 /// Seconds by which a time namespace shifts the time since boot.
 const SHIFT: u64 = 5000;
@@ -155,11 +158,16 @@ fn ttmem(namespaces: Namespaces, shm: &Path, arguments: &[&str]) -> Output {
     namespaces.command(shm, &program).output().unwrap()
 }
 
-/// Every living process that is listed has its own number and its own bytes. From the first namespace, all are listed.
+/// Every living process that is listed with a chip of these owners has its own number and its own bytes. From the first
+/// namespace, all are listed, and other processes of the machine with the chips that they use.
 fn assert_memory_is_of_its_owner(seen_from: Namespaces, snapshot: &Snapshot, owners: &[Owner]) {
     let live = snapshot.processes.iter().filter(|process| process.state == ProcessState::Live);
+    let has_chip_of_owner = |process: &&Process| {
+        let mut chips = process.chips.iter();
+        chips.any(|on| matches!(on.chip, ChipId::Known(id) if id <= MOST_OWNERS))
+    };
     let mut listed = 0;
-    for process in live {
+    for process in live.filter(has_chip_of_owner) {
         let owner = owners.iter().find(|owner| owner.pid == process.pid.0);
         let owner = owner.unwrap_or_else(|| panic!("{seen_from:?} names {process:?}"));
         let [chip] = &process.chips[..] else { panic!("{process:?}") };
@@ -180,7 +188,7 @@ fn round(random: &mut Random) -> Result<usize, String> {
     let shm = tempfile::tempdir().unwrap();
     let shm = shm.path();
     let mut owners = Vec::new();
-    for _ in 0..2 + random.below(4) {
+    for _ in 0..2 + random.below(MOST_OWNERS - 1) {
         owners.push(Owner::start(Namespaces::random(random), shm, &owners)?);
     }
     // `ttmem` is the first process of its namespace, as an owner may be of another: it must not begin in the same tick.
