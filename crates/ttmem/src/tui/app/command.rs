@@ -173,7 +173,7 @@ impl App {
     }
 
     /// The scroll offset of details, half a pane further.
-    fn scrolled(&self, offset: usize, step: Step) -> usize {
+    pub(super) fn scrolled(&self, offset: usize, step: Step) -> usize {
         /// Upper bound of the lines of details.
         const LINES: usize = 400;
         let lines = (self.page / 2).max(1);

@@ -20,6 +20,8 @@ pub(crate) fn press(app: &mut App, keys: &str) {
             '⇥' => Key::Tab,
             '←' => Key::Left,
             '↓' => Key::Down,
+            '⇞' => Key::PageUp,
+            '⇟' => Key::PageDown,
             letter => Key::Char(letter),
         };
         app.update(Moment(0), Event::Key(key));

@@ -164,6 +164,28 @@ fn the_worker_cores_of_a_chip() {
 }
 
 #[test]
+fn details_that_do_not_fit_scroll_to_their_last_line() {
+    let small = (80, 24);
+    let mut app = demo_with_l1(View::L1, LOOK);
+    // Circular buffer 3 begins here, too.
+    let last = "3   0x041d60";
+    assert!(!screen(&app, small).contains(last));
+    press(&mut app, "⇟");
+    let text = screen(&app, small);
+    assert!(text.contains(last) && text.contains("core 0,0 at NOC"), "{text}");
+    assert!(text.contains("PgUp PgDn: 0 more; total 192 KiB"), "{text}");
+    press(&mut app, "l");
+    assert!(!screen(&app, small).contains(last), "the next core begins at its top");
+    let mut app = demo(View::Buffers, LOOK);
+    press(&mut app, "⏎");
+    let smallest = "0x00ba0040  2.38 MiB";
+    assert!(!screen(&app, small).contains(smallest));
+    press(&mut app, "⇟⇟⇟");
+    let text = screen(&app, small);
+    assert!(text.contains(smallest) && text.contains("PgUp PgDn: 0 more"), "{text}");
+}
+
+#[test]
 fn no_device_is_offered_for_a_chip_that_only_a_region_names() {
     let tree = fake::variants::regions::region_without_driver;
     let mut app = watch(tree(), View::L1, LOOK);

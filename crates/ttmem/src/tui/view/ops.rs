@@ -190,10 +190,11 @@ fn draw_notes(canvas: &mut Canvas<'_>, area: Rect, notes: &[String]) -> u16 {
 /// Draws the meaning of the figures.
 fn draw_legend(app: &App, canvas: &mut Canvas<'_>, row: Rect) {
     let texts = [
-        "per core: CBs circular buffers   tensors: L1 during a dispatch   peak: reserved memory, CBs and tensors   headroom: \
-         lowest L1 buffer less the end of CBs",
-        "per core: CBs circular buffers   peak: reserved, CBs, tensors   headroom: between CBs and the lowest L1 buffer",
-        "per core, the most of all dispatches; headroom: the least   CBs: circular buffers",
+        "per core: CBs circular buffers without aliasing   tensors: L1 during a dispatch   peak: reserved memory, CBs and tensors   \
+         headroom: lowest L1 buffer less the end of CBs",
+        "per core: CBs circular buffers without aliasing   peak: reserved, CBs, tensors   headroom: lowest L1 buffer less CBs",
+        "most per core, headroom least   CBs: circular buffers without aliasing",
+        "per core; CBs: circular buffers without aliasing",
         "per core; CBs: circular buffers",
     ];
     let room = usize::from(row.width.saturating_sub(3));

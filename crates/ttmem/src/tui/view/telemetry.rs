@@ -9,6 +9,7 @@ use ttmem_model::reading::Missing;
 use ttmem_model::snapshot::{Chip, PcieLink};
 use ttmem_model::{Metric, Reading};
 
+use crate::field;
 use crate::output::amount;
 use crate::tui::app::{App, Target};
 use crate::tui::look::{Look, Role};
@@ -323,11 +324,19 @@ fn cores() -> Line {
     Line { label: "worker cores".to_owned(), name, cell: Box::new(cell) }
 }
 
+/// Returns the name of a part of the firmware in words, inside a text.
+fn of_firmware(name: &str) -> String {
+    let label = field::label(name, "");
+    let is_word = label.chars().nth(1).is_some_and(char::is_lowercase);
+    if is_word { label.to_lowercase() } else { label }
+}
+
 fn version(name: String) -> Line {
     let key = name.clone();
     let cell = move |_: Look, chip: &Chip| match chip.firmware.get(&key) {
         Some(version) => Cell::Text(Role::Plain, version.clone()),
         None => Cell::Blank(Missing::unsupported("this driver or firmware does not publish it")),
     };
-    Line { label: format!("firmware {name}"), name: "firmware".to_owned(), cell: Box::new(cell) }
+    let label = format!("firmware {}", of_firmware(&name));
+    Line { label, name: "firmware".to_owned(), cell: Box::new(cell) }
 }

@@ -9,25 +9,41 @@ use crate::output::text::width;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
 
-/// Draws the details of a core.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, cores: &ChipReport, core: &CoreReport) {
+/// Draws the details of a core, from line `offset` below its name on. Where they do not fit, the last row gives the number
+/// of lines below and the total of the circular buffers.
+pub(super) fn draw(
+    canvas: &mut Canvas<'_>,
+    area: Rect,
+    (cores, core): (&ChipReport, &CoreReport),
+    offset: usize,
+) {
     let lines = lines(cores, core);
     let height = usize::from(area.height);
-    // If some circular buffers do not fit, the last row gives their number before their total.
-    let shown = if lines.len() > height { height.saturating_sub(1) } else { lines.len() };
-    for ((role, line), y) in lines.iter().take(shown).zip(area.y..area.bottom()) {
-        canvas.text(area.x, y, area.right() - 1, *role, line);
+    let end = area.right() - 1;
+    if lines.len() <= height || height < 3 {
+        for ((role, line), y) in lines.iter().zip(area.y..area.bottom()) {
+            canvas.text(area.x, y, end, *role, line);
+        }
+        return;
     }
-    if let Some(((_, total), listed)) = lines.split_last()
-        && shown < lines.len()
-        && height > 0
-    {
-        let more = format!("{:8} {} more", "", listed.len() - shown);
-        let whole = format!("{more}; {}", total.trim_start());
-        let text = if width(&whole) < usize::from(area.width) { whole } else { more };
-        canvas.text(area.x, area.bottom() - 1, area.right() - 1, Role::Quiet, &text);
+    let [name, listed @ .., (_, total)] = lines.as_slice() else { return };
+    let shown = height - 2;
+    let first = offset.min(listed.len().saturating_sub(shown));
+    let visible = std::iter::once(name).chain(listed.iter().skip(first).take(shown));
+    for ((role, line), y) in visible.zip(area.y..) {
+        canvas.text(area.x, y, end, *role, line);
+    }
+    let below = listed.len().saturating_sub(first + shown);
+    let total = total.trim_start().trim_end_matches(EACH_ONCE);
+    let more = format!("{:8} PgUp PgDn: {below} more", "");
+    let texts = [format!("{more}; {total}"), more, format!("PgDn: {below} more")];
+    if let Some(text) = texts.iter().find(|text| width(text) < usize::from(area.width)) {
+        canvas.text(area.x, area.bottom() - 1, end, Role::Quiet, text);
     }
 }
+
+/// How overlapping circular buffers are added up, behind their total.
+const EACH_ONCE: &str = ", each byte once";
 
 /// Returns the details of a core.
 pub(super) fn lines(cores: &ChipReport, core: &CoreReport) -> Vec<(Role, String)> {
@@ -98,7 +114,7 @@ fn buffers(core: &CoreReport) -> Vec<(Role, String)> {
     let mut lines = vec![(Role::Quiet, String::new()), (Role::Quiet, heading)];
     lines.extend(core.circular_buffers.iter().map(line));
     let together = match &core.circular_buffer_bytes {
-        Count::Known(bytes) => format!("total {}, each byte once", amount::size(*bytes)),
+        Count::Known(bytes) => format!("total {}{EACH_ONCE}", amount::size(*bytes)),
         Count::Missing(missing) => format!("{}: {}", missing.reason.as_str(), missing.detail),
     };
     lines.push((Role::Quiet, format!("{:>8} {together}", "")));

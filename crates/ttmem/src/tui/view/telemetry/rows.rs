@@ -150,8 +150,8 @@ fn draw_name(canvas: &mut Canvas<'_>, area: Rect, y: u16, chip: &Chip) {
 fn draw_corner(canvas: &mut Canvas<'_>, area: Rect, (shown, all): (usize, usize), columns: usize) {
     let chips = (shown < all).then(|| format!("{shown} of {all} chips"));
     let readings = (columns > 0).then(|| match canvas.look.charset {
-        crate::output::page::Charset::Unicode => format!("→ {columns} more"),
-        crate::output::page::Charset::Ascii => format!("> {columns} more"),
+        crate::output::page::Charset::Unicode => format!("→ {columns} more readings"),
+        crate::output::page::Charset::Ascii => format!("> {columns} more readings"),
     });
     let text: Vec<String> = chips.into_iter().chain(readings).collect();
     if !text.is_empty() {
