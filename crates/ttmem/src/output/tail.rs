@@ -42,6 +42,12 @@ impl Tail {
         if op + tensor + caller + gaps <= room { Self([op, tensor]) } else { Self::default() }
     }
 
+    /// True if the rows are in columns.
+    #[must_use]
+    pub(crate) fn has_room(self) -> bool {
+        self != Self::default()
+    }
+
     /// Appends the cells of a row as far as they fit before column `end`.
     pub(crate) fn push(self, line: &mut Line<'_>, cells: &Cells, end: usize) {
         let Self([op, tensor]) = self;

@@ -38,6 +38,8 @@ fn names_are_cut_only_where_there_is_no_room() {
     let narrow = at(80, &["report", file]);
     let is_cut = |line: &str| line.ends_with('…') && line.chars().count() == 80;
     assert!(!whole(&narrow) && narrow.lines().any(is_cut), "{narrow}");
+    let below = "\n              [8, 1024, 2048, 4096] bfloat16 tile\n";
+    assert!(narrow.contains(below), "the shape has a line of its own: {narrow}");
     let list = stdout(&["--demo", "buffers", "--program"]);
     assert!(list.contains("reader_bmm_tile_layout_in0_sender"), "{list}");
 }

@@ -121,7 +121,7 @@ pub(super) fn table(rows: &[OpRow]) -> Vec<[String; COLUMNS]> {
         return lines;
     }
     let heading = [
-        "L1 PER CORE",
+        "L1 PER CORE, CBS WITH ALIASING",
         "PEAK A",
         "PEAK B",
         "CBS A",

@@ -27,7 +27,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
     if recording.series.chips().iter().all(|chip| chip.kinds.is_empty()) {
         text(sheet, Role::Quiet, 2, "It has no memory of any chip.");
     } else {
-        heading(sheet, "Highest of each chip");
+        heading(sheet, "Highest of each chip in the snapshots");
         let is_idle = |chip: &&ChipLines| chip.kinds.iter().all(|kind| kind.peak == 0);
         for chip in recording.series.chips().iter().filter(|chip| !is_idle(chip)) {
             draw_chip(sheet, chip, recording);

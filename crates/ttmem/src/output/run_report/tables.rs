@@ -241,7 +241,27 @@ pub(super) fn draw_largest(sheet: &mut Sheet<'_>, largest: &Largest) {
     for (buffer, cells) in largest.buffers.iter().zip(&tails) {
         let mut line = sheet.start();
         push_amounts(&mut line, buffer, has_room);
-        tail.push(&mut line, cells, page.room);
+        if tail.has_room() {
+            tail.push(&mut line, cells, page.room);
+            sheet.end(line);
+            continue;
+        }
+        let [op, tensor, caller] = cells;
+        line.push(Role::Plain, op, page.room);
+        sheet.end(line);
+        draw_below(sheet, [tensor, caller]);
+    }
+}
+
+/// Draws what has no room beside the op on a line of its own, set in.
+fn draw_below(sheet: &mut Sheet<'_>, cells: [&String; 2]) {
+    let page = sheet.page();
+    let mut line = sheet.start();
+    for cell in cells.into_iter().filter(|cell| !cell.is_empty()) {
+        line.pad_to(if line.columns() == 0 { KIND_END + 4 } else { line.columns() + 2 });
+        line.push(Role::Quiet, cell, page.room);
+    }
+    if line.columns() > 0 {
         sheet.end(line);
     }
 }
