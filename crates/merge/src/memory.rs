@@ -314,7 +314,7 @@ fn held(
             add(
                 &mut all,
                 Usage {
-                    holder: shared::holder(joined, chip, *owner, sharers, slot.pid),
+                    holder: joined.slot_holder(chip, region_index, index).unwrap_or(*owner),
                     name: slot.name.text(),
                     user: region.user.clone(),
                     slots: vec![SlotLink { region: region_index, row, slot: index }],

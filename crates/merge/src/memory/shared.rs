@@ -6,38 +6,10 @@
 
 use ttmem_model::facts::Field;
 use ttmem_model::reading::{Missing, checked_sum};
-use ttmem_model::{AllocatorKind, PerKind, Pid};
+use ttmem_model::{AllocatorKind, PerKind};
 
-use super::super::agent::trusted;
-use super::super::join::{Joined, JoinedChip, Owner};
+use super::super::join::{Joined, Owner};
 use super::Usage;
-
-/// The holder of a slot's bytes that no agent counts. `owner` is the likeliest writer of the slot, `sharers` are all of
-/// them, and `number` is the pid in the slot.
-pub(super) fn holder(
-    joined: &Joined<'_>,
-    chip: &JoinedChip,
-    owner: Owner,
-    sharers: &[Pid],
-    number: i32,
-) -> Owner {
-    let without: Vec<Pid> =
-        sharers.iter().filter(|pid| !has_agent(joined, chip, **pid)).copied().collect();
-    match without.as_slice() {
-        [] => owner,
-        [only] => Owner::Live(*only),
-        several if owner.live().is_none_or(|pid| several.contains(&pid)) => owner,
-        _ => Owner::Outside { pid: number, segment: None },
-    }
-}
-
-/// True if an agent counts the memory of a process on a chip.
-fn has_agent(joined: &Joined<'_>, chip: &JoinedChip, pid: Pid) -> bool {
-    chip.agents.iter().any(|link| {
-        let file = &joined.facts.segments[link.segment];
-        joined.segment_owner(link.segment).live() == Some(pid) && trusted(file).is_ok()
-    })
-}
 
 /// Subtracts from shared slots what agents count of the processes in them.
 pub(super) fn subtract_agents(joined: &Joined<'_>, all: &mut Vec<Usage>) {

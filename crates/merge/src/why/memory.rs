@@ -110,9 +110,12 @@ fn of_rest(view: &View<'_>, usage: &Usage, kind: AllocatorKind) -> Vec<Part> {
     let mut parts = of_slots(view, usage, kind.into());
     let counted = usage.counted_by_others(kind);
     if counted > 0 {
+        let others = view.amounts.held.iter().filter(|other| !other.has_slot());
+        let segment = others.filter_map(|other| other.segment).next();
+        let file = segment.and_then(|link| view.joined.facts.segments.get(link.segment));
         parts.push(Part {
             label: "what agents of other processes in the slot count".to_owned(),
-            file: None,
+            file: file.map(|file| file.path.clone()),
             source: SourceName::Agent,
             value: Ok(counted),
             is_subtracted: true,

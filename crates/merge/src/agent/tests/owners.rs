@@ -221,6 +221,20 @@ fn of_a_shared_slot_the_process_without_an_agent_has_the_rest() {
 }
 
 #[test]
+fn the_process_with_the_rest_of_a_shared_slot_owns_the_chip() {
+    // Without a driver nothing but the slot names it.
+    let mut host = Host::new().without_driver();
+    for pid in [500, 600] {
+        host = host.process(in_container(pid, 7).0);
+    }
+    let segment = busy(Segment::wormhole(7, python(PID).start_ticks(), N150));
+    let host = host.segment_of(PID, segment.pid_namespace(in_container(500, 7).1));
+    let region = Region::new(N150).slot(7, "python3", BYTES);
+    let snapshot = snapshot(host.region(region).into_tree());
+    assert_eq!(snapshot.chips[0].owners.pids, [Pid(500), Pid(600)]);
+}
+
+#[test]
 fn the_name_in_a_shared_slot_gives_no_process_all_of_it() {
     let (used, _, processes, _) =
         sharing(100 * MIB, &[(500, "pytest", None), (600, "python3", Some(MIB))]);
