@@ -4,7 +4,7 @@ use crate::output::page::{Charset, Colour, Page};
 use crate::output::table::{Form, render};
 use insta::assert_snapshot;
 use ttmem_model::snapshot::ProcessState;
-use ttmem_model::{Metric, Reading, Snapshot, SourceName};
+use ttmem_model::{Metric, Quality, Reading, Snapshot, SourceName};
 
 use super::made;
 
@@ -163,6 +163,17 @@ fn a_chip_at_its_limit_is_an_alarm() {
     let limit = snapshot.chips[0].telemetry[&Metric::AsicTemperatureLimit].clone();
     snapshot.chips[0].telemetry.insert(Metric::AsicTemperature, limit);
     assert!(hot(&snapshot));
+}
+
+#[test]
+fn the_legend_has_the_signs_of_the_table_alone() {
+    let mut snapshot = made::one();
+    assert!(at(91, &snapshot).contains("≤ high-water"));
+    let none = Reading::new(0, SourceName::Upstream, Quality::HighWater);
+    snapshot.chips[0].memory.circular_buffers.reported = none.clone();
+    snapshot.processes[0].chips[0].memory.circular_buffers_reported = none;
+    let text = at(91, &snapshot);
+    assert!(!text.contains('≤'), "a column that no process has is left out: {text}");
 }
 
 #[test]

@@ -87,7 +87,9 @@ pub(super) fn headings() -> [String; 5] {
 }
 
 /// The texts of a row before the name of the process.
-const BEFORE: usize = 8;
+const BEFORE: usize = USER + 1 + FIGURES;
+/// Amounts of a process.
+const FIGURES: usize = 5;
 /// The column of the user, which alone is not right-aligned.
 const USER: usize = 2;
 /// The longest text that is not cut where names need the room.
@@ -110,8 +112,9 @@ pub(super) fn draw(
         line.rule_at(sides[1]);
         sheet.end(line);
     } else {
-        let texts: Vec<_> = rows.iter().map(|row| texts(page, row, legend)).collect();
-        let columns = columns(page, &rows, &texts);
+        let shown = shown(&rows);
+        let texts: Vec<_> = rows.iter().map(|row| texts(page, row, shown, legend)).collect();
+        let columns = columns(page, shown, &texts);
         draw_heading(sheet, &columns);
         sheet.rule(Rule::Thick, &sides, &sides);
         for (row, texts) in rows.iter().zip(&texts) {
@@ -124,12 +127,28 @@ pub(super) fn draw(
     sheet.rule(Rule::Thin, &sides, &[]);
 }
 
-fn texts(page: &Page, row: &ProcessRow<'_>, legend: &mut Legend) -> [String; BEFORE] {
+/// The figures that have a column: DRAM and L1, and of the others those that some process has.
+fn shown(rows: &[ProcessRow<'_>]) -> [bool; FIGURES] {
+    std::array::from_fn(|figure| {
+        figure < 2 || rows.iter().any(|row| is_above_zero(&row.figures[figure]))
+    })
+}
+
+fn texts(
+    page: &Page,
+    row: &ProcessRow<'_>,
+    shown: [bool; FIGURES],
+    legend: &mut Legend,
+) -> [String; BEFORE] {
     let dash = page.glyphs().dash;
     let chips = if row.chips.is_empty() { dash.to_owned() } else { naming::chip_list(&row.chips) };
     let user = row.process.user.as_deref().unwrap_or(dash);
-    let [dram, l1, l1_small, trace, reported] =
-        row.figures.each_ref().map(|figure| legend.long(page, figure));
+    // A sign that is in no column has no place in the legend.
+    let figure = |index: usize| match shown[index] {
+        true => legend.long(page, &row.figures[index]),
+        false => String::new(),
+    };
+    let [dram, l1, l1_small, trace, reported] = [0, 1, 2, 3, 4].map(figure);
     let user = legible(user, page.charset).into_owned();
     [chips, naming::pid(page, row.process), user, dram, l1, l1_small, trace, reported]
 }
@@ -145,15 +164,14 @@ struct Column {
 
 /// Returns the columns before the name, each as wide as its longest text. Amounts that no process has are left out; where
 /// names need the room, columns are closer.
-fn columns(page: &Page, rows: &[ProcessRow<'_>], texts: &[[String; BEFORE]]) -> Vec<Column> {
+fn columns(page: &Page, shown: [bool; FIGURES], texts: &[[String; BEFORE]]) -> Vec<Column> {
     /// Columns that a name with its state needs, and a user.
     const LEAST_NAME: usize = 16;
     const LEAST_USER: usize = 8;
     let [dram, l1, l1_small, trace, reported] = headings();
     let before = ["Chip".to_owned(), "PID".to_owned(), "User".to_owned()];
     let all = before.into_iter().chain([dram, l1, l1_small, trace, reported]).enumerate();
-    let some = |figure: usize| rows.iter().any(|row| is_above_zero(&row.figures[figure]));
-    let is_shown = |index: usize| index <= USER + 2 || some(index - USER - 1);
+    let is_shown = |index: usize| index <= USER || shown[index - USER - 1];
     let mut columns: Vec<(usize, String, usize)> = all
         .filter(|(index, _)| is_shown(*index))
         .map(|(index, heading)| {
