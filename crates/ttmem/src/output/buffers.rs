@@ -56,13 +56,36 @@ pub(crate) fn render(list: &BufferList, listing: Listing, page: &Page) -> String
         line.push_right(Role::Notice, DEMO, page.width);
     }
     sheet.end(line);
-    for owner in &list.processes {
+    let is_empty = |owner: &&BufferOwner| held_nothing(list, owner, listing);
+    let empty: Vec<&BufferOwner> = list.processes.iter().filter(is_empty).collect();
+    // Several share a line.
+    let is_one_line = empty.len() > 1;
+    for owner in list.processes.iter().filter(|owner| !(is_one_line && is_empty(owner))) {
         draw_owner(&mut sheet, list, owner, listing);
+    }
+    if is_one_line {
+        let pids: Vec<String> = empty.iter().map(|owner| owner.pid.to_string()).collect();
+        sheet.skip();
+        let text =
+            format!("{} processes are gone and held nothing: {}", pids.len(), pids.join(", "));
+        note(&mut sheet, Role::Quiet, &text);
     }
     if listing != Listing::Programs {
         draw_legend(&mut sheet, list);
     }
     sheet.finish()
+}
+
+/// True if a process is gone, and there is nothing to say of it but that.
+fn held_nothing(list: &BufferList, owner: &BufferOwner, listing: Listing) -> bool {
+    let is_its = |allocator: &&AllocatorUse| allocator.pid == owner.pid;
+    let mut kinds = list.allocators.iter().filter(is_its).flat_map(|allocator| &allocator.kinds);
+    let has_program = list.programs.iter().any(|program| program.pid == owner.pid);
+    owner.state == ProcessState::Stale
+        && kinds.all(|kind| kind.buffers == 0)
+        && owner.unlisted == 0
+        && owner.unknown.is_none()
+        && !(listing == Listing::Programs && (has_program || owner.programs_missing.is_some()))
 }
 
 fn draw_owner(sheet: &mut Sheet<'_>, list: &BufferList, owner: &BufferOwner, listing: Listing) {

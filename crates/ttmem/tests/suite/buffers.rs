@@ -45,6 +45,23 @@ fn names_are_cut_only_where_there_is_no_room() {
 }
 
 #[test]
+fn processes_that_are_gone_and_held_nothing_share_a_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().to_str().unwrap();
+    let ended = |pid| Segment::wormhole(pid, 70, 1).close();
+    let held = NewBuffer::new(AllocatorKind::Dram, 4096, "Add");
+    let host = Host::new().without_driver();
+    let host = host.segment_of(7, ended(7)).segment_of(8, ended(8));
+    let host = host.segment_of(9, Segment::wormhole(9, 70, 1).allocate(held));
+    host.into_tree().write_to(directory.path()).unwrap();
+    let text = stdout(&["--root", root, "buffers"]);
+    assert!(text.contains("\n2 processes are gone and held nothing: 7, 8\n"), "{text}");
+    assert!(text.contains("Process 9") && !text.contains("Process 7"), "{text}");
+    let one = stdout(&["--root", root, "buffers", "-p", "7"]);
+    assert!(one.contains("Process 7") && one.contains("no live buffer"), "{one}");
+}
+
+#[test]
 fn buffers_by_op() {
     assert_snapshot!("buffers_by_op_91", at(91, &["--demo", "buffers", "--by", "op"]));
     assert_snapshot!("buffers_by_op_60", at(60, &["--demo", "buffers", "--by", "op"]));
