@@ -174,6 +174,8 @@ fn the_legend_has_the_signs_of_the_table_alone() {
     snapshot.processes[0].chips[0].memory.circular_buffers_reported = none;
     let text = at(91, &snapshot);
     assert!(!text.contains('≤'), "a column that no process has is left out: {text}");
+    let narrow = at(60, &snapshot);
+    assert!(!narrow.contains('≤') && !narrow.contains("CBs reported"), "{narrow}");
 }
 
 #[test]

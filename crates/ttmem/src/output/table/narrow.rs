@@ -48,11 +48,12 @@ pub(super) fn draw(
     }
     sheet.divide();
     let rows = processes::rows(snapshot, is_compact);
+    let shown = processes::shown(&rows);
     if is_compact && rows.iter().any(|row| row.chips.len() > 1) {
         legend.processes_together();
     }
     for row in &rows {
-        draw_process(sheet, row, legend);
+        draw_process(sheet, row, shown, legend);
     }
     if rows.is_empty() {
         for line in crate::output::text::wrap(processes::none(snapshot), sheet.page().width) {
@@ -169,7 +170,12 @@ fn draw_memory(sheet: &mut Sheet<'_>, memory: &MemoryLine, legend: &mut Legend) 
     sheet.end(line);
 }
 
-fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend) {
+fn draw_process(
+    sheet: &mut Sheet<'_>,
+    row: &ProcessRow<'_>,
+    shown: [bool; processes::FIGURES],
+    legend: &mut Legend,
+) {
     let page = sheet.page();
     let mut line = sheet.start();
     let chips = match row.chips.as_slice() {
@@ -188,7 +194,9 @@ fn draw_process(sheet: &mut Sheet<'_>, row: &ProcessRow<'_>, legend: &mut Legend
     let mut parts: Vec<_> = processes::headings()
         .into_iter()
         .zip(&row.figures)
-        .map(|(name, figure)| (Role::Plain, format!("{name} {}", legend.long(page, figure))))
+        .zip(shown)
+        .filter(|(_, is_shown)| *is_shown)
+        .map(|((name, figure), _)| (Role::Plain, format!("{name} {}", legend.long(page, figure))))
         .collect();
     parts.extend(row.process.user.iter().map(|user| (Role::Quiet, format!("user {user}"))));
     flow(sheet, INDENT + 1, &parts);

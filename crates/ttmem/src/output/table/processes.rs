@@ -89,7 +89,7 @@ pub(super) fn headings() -> [String; 5] {
 /// The texts of a row before the name of the process.
 const BEFORE: usize = USER + 1 + FIGURES;
 /// Amounts of a process.
-const FIGURES: usize = 5;
+pub(super) const FIGURES: usize = 5;
 /// The column of the user, which alone is not right-aligned.
 const USER: usize = 2;
 /// The longest text that is not cut where names need the room.
@@ -128,7 +128,7 @@ pub(super) fn draw(
 }
 
 /// The figures that have a column: DRAM and L1, and of the others those that some process has.
-fn shown(rows: &[ProcessRow<'_>]) -> [bool; FIGURES] {
+pub(super) fn shown(rows: &[ProcessRow<'_>]) -> [bool; FIGURES] {
     std::array::from_fn(|figure| {
         figure < 2 || rows.iter().any(|row| is_above_zero(&row.figures[figure]))
     })
