@@ -58,6 +58,14 @@ fn every_view_of_every_host_at_every_size() {
 }
 
 #[test]
+fn an_amount_among_many_chips_is_whole_where_its_share_is_not_known() {
+    let host = Host::galaxy().without("/sys/class/tenstorrent/tenstorrent!12");
+    let text = screen(&watch(host.into_tree(), View::Overview, LOOK), (80, 24));
+    let row = text.lines().find(|line| line.contains("  32  ")).unwrap();
+    assert!(row.contains('M') && !row.contains('…'), "{text}");
+}
+
+#[test]
 fn what_keys_open() {
     let cases = [
         ("details", View::Processes, "⏎"),

@@ -5,6 +5,7 @@ use ttmem_model::Metric;
 use ttmem_model::snapshot::Chip;
 
 use super::groups::{self, Row};
+use crate::output::text::width;
 use crate::tui::app::{App, Focus, Target};
 use crate::tui::look::Role;
 use crate::tui::number::cells;
@@ -146,11 +147,16 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, parts: &Parts, cell: Rect, chip
     for ((start, end), space) in
         parts.memories.into_iter().zip([MemorySpace::Dram, MemorySpace::L1])
     {
-        let bar = end.saturating_sub(start + parts.share);
+        let text = memory::amount_in(look, &chip.memory, space, parts.share);
+        // An amount in place of a share needs more columns than that.
+        let share = match parts.share {
+            0 => 0,
+            share => share.max(cells(width(&text)) + 1).min(end - start),
+        };
+        let bar = end.saturating_sub(start + share);
         memory::draw_bar(app, canvas, chip, space, (start, cell.y, bar));
-        if parts.share > 0 {
+        if share > 0 {
             let used = space.used(&chip.memory);
-            let text = memory::amount_in(look, &chip.memory, space, parts.share);
             let role = figure::pressure(&used, &space.capacity(&chip.memory));
             let role = if used.value().is_none() { Role::Quiet } else { role };
             canvas.right(start + bar, cell.y, end, role, &text);
