@@ -1,6 +1,6 @@
 //! The chips of a snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ttmem_model::facts::{Device, Facts, Field};
 use ttmem_model::metric::{Metric, Quantity};
@@ -9,7 +9,7 @@ use ttmem_model::reading::{Missing, Quality, Reading, SourceName};
 use ttmem_model::snapshot::{
     AllocatorMemory, Chip, ChipMemory, L1Total, Owners, PcieLink, RegionLink,
 };
-use ttmem_model::{AllocatorKind, Arch, Board, MemorySpace};
+use ttmem_model::{AllocatorKind, Arch, Board, MemorySpace, Pid};
 
 use super::agent::{self, Geometry};
 use super::join::{Joined, JoinedChip, Origin};
@@ -60,7 +60,7 @@ fn lay_out_one(
         telemetry: telemetry(joined.facts, chip, device, previous),
         firmware: device.map(|device| device.firmware.clone()).unwrap_or_default(),
         pcie: device.map(|device| pcie(joined.facts, device)),
-        owners: owners(joined, chip),
+        owners: owners(joined, chip, amounts),
         reasons: reasons(joined, chip),
     }
 }
@@ -362,7 +362,7 @@ fn pcie(facts: &Facts, device: &Device) -> PcieLink {
     }
 }
 
-fn owners(joined: &Joined<'_>, chip: &JoinedChip) -> Owners {
+fn owners(joined: &Joined<'_>, chip: &JoinedChip, amounts: &Amounts) -> Owners {
     // A remote chip is opened through its gateway, so an owner of one may own the other.
     let device = match chip.origin {
         Origin::Local { device } | Origin::Remote { gateway: device } => {
@@ -384,5 +384,7 @@ fn owners(joined: &Joined<'_>, chip: &JoinedChip) -> Owners {
         },
         None => Missing::no_source("no driver knows this chip").into(),
     };
-    Owners { pids: joined.pids(chip).into_iter().collect(), outside_namespace }
+    let with_bytes = amounts.held.iter().filter_map(|held| held.holder.live());
+    let pids: BTreeSet<Pid> = joined.pids(chip).into_iter().chain(with_bytes).gather();
+    Owners { pids: pids.into_iter().collect(), outside_namespace }
 }

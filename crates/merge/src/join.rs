@@ -175,18 +175,9 @@ impl<'a> Joined<'a> {
         let holders = holders.filter(|pid| self.is_alive(*pid));
         let slots = self.slots(chip);
         let behind_slots = slots.iter().filter_map(|(_, owner)| owner.live());
-        let with_rest = chip.regions.iter().flat_map(|link| {
-            let slots = 0..self.owners_of(link.region).len();
-            slots.filter_map(|slot| self.slot_holder(chip, link.region, slot)?.live())
-        });
         let simulates = self.l1(chip).and_then(l1::simulator);
         let simulates = simulates.filter(|pid| self.is_alive(*pid));
-        holders
-            .chain(behind_slots)
-            .chain(with_rest)
-            .chain(simulates)
-            .chain(self.pids_with_agents(chip))
-            .gather()
+        holders.chain(behind_slots).chain(simulates).chain(self.pids_with_agents(chip)).gather()
     }
 
     /// The L1 of a chip, if it was asked for.

@@ -26,6 +26,14 @@ impl Joined<'_> {
         })
     }
 
+    /// True if a process has some device of the driver open.
+    pub(crate) fn has_device(&self, pid: Pid) -> bool {
+        self.facts.devices.iter().any(|device| {
+            let holders = device.holders.as_ref();
+            holders.is_ok_and(|holders| holders.pids.binary_search(&pid).is_ok())
+        })
+    }
+
     /// The pid in a slot.
     fn number_of(&self, region: usize, slot: usize) -> Option<i32> {
         let content = self.facts.regions.get(region)?.content.as_ref().ok()?;

@@ -22,6 +22,33 @@ pub(super) fn subtract_agents(joined: &Joined<'_>, all: &mut Vec<Usage>) {
             all[index].rest = Some(rest);
         }
     }
+    return_slots(joined, all);
+}
+
+/// Returns a slot to the process with an agent if nothing shows that another shares it: the agents count all of it, and the
+/// other has no device open.
+fn return_slots(joined: &Joined<'_>, all: &mut Vec<Usage>) {
+    for index in (0..all.len()).rev() {
+        let usage = &all[index];
+        let is_empty = usage
+            .rest
+            .as_ref()
+            .is_some_and(|rest| AllocatorKind::ALL.into_iter().all(|kind| rest[kind] == Ok(0)));
+        let may_share = match usage.holder {
+            Owner::Live(pid) => joined.has_device(pid),
+            Owner::Outside { .. } | Owner::Gone { .. } => true,
+        };
+        let agent = all.iter().position(|other| {
+            other.slots.is_empty() && other.agent.is_some() && shares(joined, usage, other)
+        });
+        let Some(agent) = agent.filter(|_| is_empty && !may_share) else { continue };
+        let usage = all[index].clone();
+        let of_agent = &mut all[agent];
+        (of_agent.name, of_agent.slots) = (usage.name, usage.slots);
+        (of_agent.bytes, of_agent.reported) = (usage.bytes, usage.reported);
+        (of_agent.updated_ns, of_agent.is_shared) = (usage.updated_ns, false);
+        all.remove(index);
+    }
 }
 
 /// Marks the usages of agents whose processes are counted in the slot of another usage.

@@ -234,6 +234,25 @@ fn the_process_with_the_rest_of_a_shared_slot_owns_the_chip() {
     assert_eq!(snapshot.chips[0].owners.pids, [Pid(500), Pid(600)]);
 }
 
+/// Any process has the number of another in a namespace of its own; where no driver lists who has devices open, only bytes
+/// show that it has to do with the slot.
+#[test]
+fn a_process_that_only_has_the_number_of_an_agent_shares_no_slot() {
+    let shared = |bytes: u64| {
+        let host = Host::new().without_driver().process(in_container(500, 7).0);
+        let host = host.process(Process::new(600, "sleep").container(Container::Docker, 7));
+        let segment = busy(Segment::wormhole(7, python(PID).start_ticks(), N150));
+        let host = host.segment_of(PID, segment.pid_namespace(in_container(500, 7).1));
+        let bytes = RegionBytes { dram: bytes, l1: 4096, ..RegionBytes::default() };
+        let region = Region::new(N150).slot(7, "python3", bytes);
+        let snapshot = snapshot(host.region(region).into_tree());
+        let pids: Vec<i32> = snapshot.processes.iter().map(|process| process.pid.0).collect();
+        (pids, snapshot.chips[0].owners.pids.len(), snapshot.findings.len())
+    };
+    assert_eq!(shared(80 * MIB), (vec![500], 1, 0));
+    assert_eq!(shared(100 * MIB), (vec![500, 600], 2, 1));
+}
+
 #[test]
 fn the_name_in_a_shared_slot_gives_no_process_all_of_it() {
     let (used, _, processes, _) =
