@@ -29,7 +29,7 @@ fn different(joined: &Joined<'_>, chip: &JoinedChip) -> Option<Finding> {
         shared(
             chip,
             format!(
-                "chip {} has {} DRAM banks: different simulated chips with one id. The chip's memory is the sum of all, \
+                "the DRAM banks of chip {} are {}: different simulated chips with one id. The chip's memory is the sum of all, \
                  its capacity that of one",
                 chip.index,
                 each.join(" and ")
