@@ -41,7 +41,7 @@ static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?x)^(?:
           [\[(]?\d{4}[-/.]\d\d[-/.]\d\d[T\ _]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|\ ?[+-]\d\d:?\d\d)?[\])]?\ ?[|:-]?\ ?
         | [\[(]?\d\d-\d\d\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?
-        | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d{1,2}\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\ \d{4})?\ (?:[\w.-]{1,64}\ [\w./()-]{1,60}(?:\[\d{1,8}\])?:\ )?
+        | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d{1,2}\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\ (?:\d{4}\ |(?:[\w.-]{1,64}\ [\w./()-]{1,60}(?:\[\d{1,8}\])?:\ )?)
         | [\[(]?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?[|:-]?\ ?
         | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d{1,9}\ +\d+\ [\w./-]{1,80}:\d+\]\ ?
         | [\[(]?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL)[\])]?(?:\ *[|:-]|\ )\ ?
@@ -175,6 +175,15 @@ mod tests {
     fn both_patterns_compile() {
         assert!(MARK.is_some());
         assert!(RECORD.is_some());
+    }
+
+    /// The journal has no year; a time with a year has no host and program behind it.
+    #[test]
+    fn words_behind_a_year_are_no_program() {
+        let line = "Sat Jun  6 03:15:40 2026 water mark: 20000152). Reduce";
+        assert_eq!(rest(line, ""), "water mark: 20000152). Reduce");
+        let line = "Jun 06 03:15:40 host python3[4242]: Out of Memory";
+        assert_eq!(rest(line, ""), "Out of Memory");
     }
 
     fn rest<'a>(line: &'a str, before: &str) -> &'a str {
