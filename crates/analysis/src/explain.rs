@@ -12,6 +12,7 @@
 mod advise;
 mod anchor;
 mod breakdown;
+mod channel;
 mod chip;
 mod clean;
 mod cores;

@@ -40,7 +40,7 @@ pub(super) const COMPLETE: usize = 3;
 const SENTENCE: usize = 900;
 
 /// Finds such a check in one record of a log. The text before it may name the source file.
-pub(super) fn find(joined: &Joined, record: std::ops::Range<usize>) -> Option<Match> {
+pub(super) fn find(joined: &Joined<'_>, record: std::ops::Range<usize>) -> Option<Match> {
     let text = joined.text.as_str();
     let end = record.end.min(record.start + SENTENCE);
     let sentence = &text[record.start..end];
@@ -242,7 +242,8 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Option<(Option<u64>, Option<u64>)> {
-        let joined = Lines::new(text.as_bytes()).join(Broken::Nowhere);
+        let lines = Lines::new(text.as_bytes());
+        let joined = lines.join(Broken::Nowhere);
         match find(&joined, 0..joined.text.len())?.message {
             Message::OpLimit(limit) => Some((limit.need, limit.limit)),
             _ => None,

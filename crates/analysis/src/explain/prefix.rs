@@ -11,6 +11,8 @@ use super::pattern;
 pub(super) struct Prefix {
     /// Length in bytes.
     pub(super) length: usize,
+    /// Bytes of it that are known by their form, whatever line is before.
+    pub(super) by_form: usize,
     /// True if it has a time or a level: a logger wrote the line.
     pub(super) is_record: bool,
     /// True if the text behind it begins a message.
@@ -59,9 +61,11 @@ const LONGEST: usize = 240;
 pub(super) fn strip(line: &str, (before, before_length): (&str, usize)) -> Prefix {
     let shared = shared(line, before, before_length);
     let mut prefix = known(line, 0);
-    if prefix.length < shared {
+    let by_form = prefix.length;
+    if by_form < shared {
         prefix = known(line, shared);
     }
+    prefix.by_form = by_form;
     prefix.is_fatal_log = is_fatal_log(&line[..prefix.length]);
     prefix
 }

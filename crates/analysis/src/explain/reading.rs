@@ -67,7 +67,7 @@ fn known(prints: &[Print]) -> [usize; 3] {
 }
 
 /// The best reading of lines that a terminal may have broken.
-fn hard(lines: &Lines, joined: &Joined, mut prints: Vec<Print>, reach: usize) -> Vec<Print> {
+fn hard(lines: &Lines, joined: &Joined<'_>, mut prints: Vec<Print>, reach: usize) -> Vec<Print> {
     let mut read = vec![joined.text.clone()];
     for broken in [Broken::AtWidth, Broken::Anywhere] {
         let joined = lines.join(broken);
@@ -103,6 +103,8 @@ pub(super) struct Print {
     rest: usize,
     is_whole: bool,
     pub(super) printed_by: PrintedBy,
+    /// Prefix of its line.
+    pub(super) prefix: String,
 }
 
 impl Print {
@@ -144,7 +146,7 @@ pub(super) enum PrintedBy {
 const CONDITION_REACH: usize = 400;
 
 /// The prints that begin in the first `reach` bytes of a piece, in their order.
-fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
+fn prints_of(joined: &Joined<'_>, reach: usize) -> Vec<Print> {
     // No message that begins within reach ends behind this.
     let end = joined.text.len().min(joined.furthest_of(reach) + 2 * SENTENCE);
     let mut matches: Vec<Match> = Vec::new();
@@ -213,7 +215,7 @@ fn prints_of(joined: &Joined, reach: usize) -> Vec<Print> {
 }
 
 /// The op's check that begins in a record: in it alone, or in those that continue it if they complete its numbers.
-fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
+fn op_limit_of(joined: &Joined<'_>, start: usize, ends: &[usize]) -> Option<Match> {
     let (first, more) = ends.split_first()?;
     let mut best = op_limit::find(joined, start..*first);
     for end in more {
@@ -237,7 +239,7 @@ fn op_limit_of(joined: &Joined, start: usize, ends: &[usize]) -> Option<Match> {
 }
 
 /// True for the print of an exception that a notebook or a report of tests repeats behind it.
-fn is_repeated_in_file(joined: &Joined, start: usize) -> bool {
+fn is_repeated_in_file(joined: &Joined<'_>, start: usize) -> bool {
     let near = &joined.text[start.saturating_sub(CONDITION_REACH)..start];
     let is_in = |key: &str, end: &str| {
         near.rfind(key).is_some_and(|at| !near[at + key.len()..].contains(end))
@@ -245,12 +247,27 @@ fn is_repeated_in_file(joined: &Joined, start: usize) -> bool {
     is_in("evalue\": ", "traceback") || is_in("failure message=\"", ">")
 }
 
+/// Python's words between an exception and the one that was raised for it.
+const CHAINED: [&str; 2] = ["of the following exception:", "another exception occurred:"];
+
+/// Bytes of a traceback of Python before its exception.
+const TRACEBACK_REACH: usize = 2000;
+
+/// True for an exception that was raised for another one, whose message it mostly has.
+fn is_chained(joined: &Joined<'_>, start: usize) -> bool {
+    let near = &joined.text[start.saturating_sub(TRACEBACK_REACH)..start];
+    near.rfind("Traceback (most recent").is_some_and(|traceback| {
+        let before = near[..traceback].trim_end();
+        CHAINED.iter().any(|words| before.ends_with(words))
+    })
+}
+
 /// Words of a second line about one kill.
 const AGAIN: [&str; 6] =
     ["137", "Exceeded job", "Ray killed", "systemd-oomd killed", "exitcode : ", "Out Of Memory"];
 
 /// Returns the channel that a message was printed on, by the text before it.
-fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -> PrintedBy {
+fn printed_by(joined: &Joined<'_>, message: &Message, start: usize, wording: &str) -> PrintedBy {
     match message {
         Message::HostKilled(_) if AGAIN.iter().any(|again| wording.contains(again)) => {
             return PrintedBy::Log;
@@ -281,7 +298,7 @@ fn printed_by(joined: &Joined, message: &Message, start: usize, wording: &str) -
     }
 }
 
-fn print_of(joined: &Joined, found: Match) -> Print {
+fn print_of(joined: &Joined<'_>, found: Match) -> Print {
     let Match { mut message, start, mut end, known, digits, is_front_cut } = found;
     let wording = joined.text[start..end].trim().to_owned();
     if let Message::ProgramTooLarge(program) = &mut message {
@@ -292,12 +309,14 @@ fn print_of(joined: &Joined, found: Match) -> Print {
         && !is_front_cut
         && !joined.text[end..].trim_start().starts_with(|next: char| next.is_ascii_digit());
     let is_condition = known == 0 && (wording.contains(".cpp:") || wording.contains("<="));
-    let printed_by = match is_front_cut || is_condition || is_repeated_in_file(joined, start) {
+    let is_repeated = is_repeated_in_file(joined, start) || is_chained(joined, start);
+    let printed_by = match is_front_cut || is_condition || is_repeated {
         true => PrintedBy::Part,
         false => printed_by(joined, &message, start, &wording),
     };
     let last = end.saturating_sub(1).max(start);
     Print {
+        prefix: joined.prefix(start).to_owned(),
         message,
         text: wording,
         lines: joined.line_of(start)..=joined.line_of(last),

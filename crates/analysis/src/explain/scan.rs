@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::anchor::{self, Anchors, HitKind};
+use super::channel::Channels;
 use super::message::Message;
 use super::reading::{Print, PrintedBy, Reading};
 use super::spaces;
@@ -25,6 +26,8 @@ pub(super) struct Found {
     other: usize,
     /// Prints of a part.
     parts: usize,
+    /// Prints that no logger of TT-Metal wrote, by program.
+    channels: Channels,
 }
 
 impl Found {
@@ -39,11 +42,12 @@ impl Found {
             thrown: 0,
             other: 1,
             parts: 0,
+            channels: Channels::default(),
         }
     }
 
     /// Times that it happened. TT-Metal logs an error and throws it, and every program that catches the exception may
-    /// print it again: where log lines are there, they are what is counted.
+    /// print it again: where log lines are there, they are what is counted, otherwise the prints of one program.
     pub(super) fn count(&self) -> usize {
         match self.message {
             // The shell, the launcher and the kernel each report one kill.
@@ -51,6 +55,7 @@ impl Found {
             // A link that fails names each section, and at last how much is missing.
             Message::KernelLink(_) => self.thrown.max(1),
             _ if self.logged > 0 => self.logged,
+            _ if self.channels.count() > 0 => self.channels.count(),
             _ if self.thrown + self.other > 0 => self.thrown + self.other,
             _ => self.parts,
         }
@@ -239,6 +244,10 @@ impl Scanner {
                 found.len() - 1
             }
         };
+        let is_exception = matches!(print.printed_by, PrintedBy::Exception);
+        if is_exception || matches!(print.printed_by, PrintedBy::Other) {
+            found[index].channels.add(&print.prefix, is_exception);
+        }
         match print.printed_by {
             PrintedBy::Log => found[index].logged += 1,
             PrintedBy::Exception => found[index].thrown += 1,

@@ -31,7 +31,7 @@ const CALL_REACH: usize = 400;
 const HOLE_REACH: usize = 24;
 
 /// True if a match is a text of source code.
-pub(super) fn is_source(joined: &Joined, found: &Match) -> bool {
+pub(super) fn is_source(joined: &Joined<'_>, found: &Match) -> bool {
     let text = joined.text.as_str();
     let has = |pattern: &LazyLock<Option<Regex>>, part: &str| {
         pattern.as_ref().is_some_and(|pattern| pattern.is_match(part))

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod cases;
+mod counted;
 mod decorations;
 mod front;
 mod limits;

@@ -27,6 +27,8 @@ struct Line {
     is_message: bool,
     /// True if TT-Metal's logger wrote it before it threw an exception.
     is_fatal_log: bool,
+    /// The prefix that is known by its form; of a part of a quoted string, that of the whole line.
+    prefix: String,
     /// The process that printed it, if its prefix has a rank, a process id or a container.
     source: String,
     quoted: Quoted,
@@ -69,11 +71,13 @@ pub(super) enum Broken {
 
 /// The lines as one string: each line end is a space, or nothing.
 #[derive(Debug)]
-pub(super) struct Joined {
+pub(super) struct Joined<'l> {
     /// ASCII, no control characters, no two spaces in a row.
     pub(super) text: String,
     starts: Vec<Start>,
     records: Vec<Record>,
+    /// The lines, as many as `starts`.
+    lines: &'l [Line],
 }
 
 /// The beginning of a record.
@@ -114,6 +118,9 @@ impl Lines {
             let has_space = text[..stripped.length].ends_with(' ')
                 && (text[..stripped.length].trim().is_empty()
                     || stripped.length == own + 1 && is_shared(own));
+            let own = &text[..stripped.length];
+            let whole = lines.last().filter(|line| line.number == *number && own.is_empty());
+            let prefix = whole.map_or(&text[..stripped.by_form], |line| &line.prefix).to_owned();
             lines.push(Line {
                 has_space,
                 text: collapse(text[stripped.length..].trim_end_matches('|')),
@@ -123,8 +130,9 @@ impl Lines {
                 is_record: stripped.is_record || stripped.is_message,
                 is_message: stripped.is_message,
                 is_fatal_log: stripped.is_fatal_log,
-                source: prefix::source(&text[..stripped.length]).unwrap_or_default().to_owned(),
-                quoted: Quoted::of(&text[..stripped.length], text),
+                source: prefix::source(own).unwrap_or_default().to_owned(),
+                quoted: Quoted::of(own, text),
+                prefix,
             });
             before = (text, stripped.length);
         }
@@ -133,9 +141,10 @@ impl Lines {
 
     /// Joins the lines with spaces. A line that a terminal may have broken in the middle of a word continues without a
     /// space, unless the next begins with one.
-    pub(super) fn join(&self, broken: Broken) -> Joined {
+    pub(super) fn join(&self, broken: Broken) -> Joined<'_> {
         let width = self.width();
-        let mut joined = Joined { text: String::new(), starts: Vec::new(), records: Vec::new() };
+        let mut joined =
+            Joined { text: String::new(), starts: Vec::new(), records: Vec::new(), lines: &self.0 };
         let mut glue = true;
         let mut source = "";
         for (index, line) in self.0.iter().enumerate() {
@@ -226,7 +235,7 @@ const LAST_LINES: usize = 1 << 10;
 /// Terminals are not narrower.
 const MIN_HARD_COLUMNS: usize = 40;
 
-impl Joined {
+impl Joined<'_> {
     /// Line ends of the original before an offset of the text.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.start_of(offset).number
@@ -240,6 +249,11 @@ impl Joined {
     /// Marks of source code on the line of an offset.
     pub(super) fn quoted(&self, offset: usize) -> Quoted {
         self.start_of(offset).quoted
+    }
+
+    /// The prefix of the line of an offset.
+    pub(super) fn prefix(&self, offset: usize) -> &str {
+        self.lines.get(self.index_of(offset)).map_or("", |line| &line.prefix)
     }
 
     /// True if TT-Metal's logger printed what begins at an offset, before it threw it.
@@ -271,8 +285,11 @@ impl Joined {
     }
 
     fn start_of(&self, offset: usize) -> Start {
-        let index = self.starts.partition_point(|start| start.at <= offset);
-        self.starts.get(index.saturating_sub(1)).copied().unwrap_or_default()
+        self.starts.get(self.index_of(offset)).copied().unwrap_or_default()
+    }
+
+    fn index_of(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| start.at <= offset).saturating_sub(1)
     }
 
     /// The records of the text, one after the other. Loggers of some launchers begin each line of a message like a
