@@ -18,6 +18,7 @@ mod clean;
 mod cores;
 mod fixed;
 mod form;
+mod hunk;
 pub mod input;
 mod live;
 mod message;

@@ -9,25 +9,26 @@ use aho_corasick::{AhoCorasick, Input, Span, packed};
 /// line end may be in one of them, so that a message has at least two.
 ///
 /// In groups: the vectorized searcher compares the words of a group where each of four bytes is like that byte of any of
-/// them. A group whose words begin alike, or with rare bytes, announces few false starts. Eight words of a group are
-/// the most that the searcher takes; the first word of all fills up groups.
+/// them. A group whose first four bytes are few or rare announces few false starts. Eight words of a group are
+/// the most that the searcher takes; the first word of all fills up groups. A common word is in one of them once, and
+/// `is_likely` has what is around it in a message.
 const STRONG: [&str; 16] = [
-    "exists for core|exitcode|emaphore id|emaphores in L1|:137|=137|oom-kill|oom_kill",
-    "page-rounded|prefetcher command|pin pages|pin_user_pages|potentially unsafe|water mark|worker_l1_size <=|zone full",
-    "successfully initialized if|semaphore ID|sending SIG|which is out of bounds|KMD lock|Leg::create|NOC address|OOM killer",
-    "Bounds-Error|No core coordinate|outside of logical_grid|of requested size|overflowed by|overflows region|overlaps section|beyond max",
-    "ut of Memory|ut of memory|ut of device|ut of host|ut of L1|ut of DRAM|f semaphores|f shards",
-    "bad_alloc|RLIMIT_MEMLOCK|compute worker grid|driver allows|get_trace_buffers_size|l L1 region|max_total_pin_size|num_compute_banks",
-    "could only pin|DRAM downgrade|e TLB|Not enough|not enough|not exceed number of|not exceed core grid|OUT OF MEM",
-    " 137|ugepage|memory overflow|memory exhausted|memory allocation of|memory limit|MemoryView{|MemoryError",
-    "active trace|available TLB|annot allocate|shard grid|shard core|shards along|config buffer|=9/KILL",
-    "ailed to allocate|reduce the size of|region exhausted|held by|ysmem|Killed|NumHost|needs to store",
-    "an address below|borrowed|SIGKILL|downgrading to DRAM|for trace region|for lock|in region|low on memory",
-    "bank size|bank_manager.cpp|bank exists|equal to total|largest free|nsufficient space|nsufficient mem|nsufficient DRAM",
-    "put shard|Statically|state.offset <|ttnn-0.|ttnn==0.|tt_tlb_alloc|due to memory|n't allocate",
-    "args targeting|circular buffer size|clash with|Failed to pin|Failed pinning|fragment L1|H2HSocket|nable to alloc",
-    "reserve_l1_to_top|Reserved size must|buffer exhausted|buffers exhausted|buffer region ends|ring is only|globally allocated buffer|inning pages",
-    "trace buffers of|Trace buffer at|TLB window|too large for|llocation failed|otal channel size|shared memory",
+    "could only pin|f shards|for lock|for trace region|low on memory",
+    "=9/KILL|globally allocated buffer|max_total_pin_size|overflowed by|overflows region|overlaps section|per-receiver page|worker_l1_size <=",
+    "Failed pinning|Failed to pin|Killed|No core coordinate|page-rounded|potentially unsafe|water mark|zone full",
+    " 137|(137|Statically|exists for core|exitcode|outside of logical_grid|state.offset <|tt_tlb_",
+    " exhausted| pinned memory|MemoryError|MemoryView{|held by|memory allocation of|memory limit|memory overflow",
+    "NOC address|OOM killer|e TLB|not exceed core grid|not exceed number of|oom-kill|pin pages|too large for",
+    "annot allocate|args targeting|compute worker grid|config buffer|fragment L1|nable to alloc|oom_kill|otal channel size",
+    "SIGKILL|active IOMMU|active trace|ailed to allocate|beyond max|circular buffer size|needs to store",
+    "H2HSocket|Leg::create|NumHost|Reserved size must|reserve_l1_to_top|sending SIG|successfully initialized if|ysmem",
+    "@@ -|DRAM downgrade|get_trace_buffers_size|of requested size|shard core|shard grid|shards along|shared memory",
+    ":137|KMD lock|OUT OF MEM|TLB window|ot enough|ttnn-0.|ttnn==0.|ut of ",
+    "bank exists|bank size|bank_manager.cpp|clash with|innedMemory has|inning pages|l L1 region|llocation failed",
+    "RLIMIT_MEMLOCK|bad_alloc|driver allows|num_compute_banks|reduce the size of|slot c",
+    "=137|Bounds-Error|IOMMU disabled|an address below|borrowed|downgrading to DRAM|equal to total|in region",
+    "Trace buffer at|buffer region ends|due to memory|n't allocate|prefetcher command|put shard|trace buffers of|trace-region capacity",
+    "emaphore|largest free|mmap failed|nsufficient |pin_user_pages|ring is only|ugepage",
 ];
 
 /// Words that only a line with a shortage makes interesting, in groups by their first two bytes.
@@ -124,6 +125,8 @@ pub(super) enum HitKind {
     MemoryView,
     /// Name of a release of ttnn.
     Version,
+    /// Beginning of the header of a hunk of a diff.
+    Hunk,
 }
 
 /// Bytes of a line that are examined on each side of a weak word.
@@ -168,6 +171,7 @@ impl Anchors {
             let kind = match word {
                 "MemoryView{" => HitKind::MemoryView,
                 "ttnn-0." | "ttnn==0." => HitKind::Version,
+                "@@ -" => HitKind::Hunk,
                 _ => HitKind::Message,
             };
             if is_likely(text, start, word) {
@@ -197,6 +201,15 @@ impl Anchors {
     }
 }
 
+/// What may be used up, behind the word for it and before it.
+const OUT_OF: [&[u8]; 6] = [b"Memory", b"memory", b"device", b"host", b"L1", b"DRAM"];
+const INSUFFICIENT: [&[u8]; 3] = [b"space", b"mem", b"DRAM"];
+const EXHAUSTED: [&[u8]; 4] = [b"memory", b"region", b"buffer", b"buffers"];
+
+/// What of a semaphore there is no more, behind the word for it and before it.
+const SEMAPHORE: [&[u8]; 4] = [b" id", b" ID", b" slot", b"s in L1"];
+const SEMAPHORES: [&[u8]; 4] = [b"of s", b"nitialize s", b"program s", b"f S"];
+
 /// True if a word announces a message where it is: numbers and common words do so in few contexts.
 fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
     let before = &text[at.saturating_sub(24)..at];
@@ -205,9 +218,22 @@ fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
         part.windows(wanted.len()).any(|window| window == wanted.as_bytes())
     };
     match word {
-        " 137" | ":137" | "=137" => {
+        " 137" | ":137" | "=137" | "(137" => {
             ["xit", "status", "code", "Error"].iter().any(|word| has(before, word))
         }
+        "ut of " => {
+            OUT_OF.iter().any(|word| after["ut of ".len()..].starts_with(word))
+                || before.ends_with(b"which is o") && has(after, "bounds")
+        }
+        "nsufficient " => {
+            INSUFFICIENT.iter().any(|word| after["nsufficient ".len()..].starts_with(word))
+        }
+        "emaphore" => {
+            let after = &after["emaphore".len()..];
+            SEMAPHORE.iter().any(|word| after.starts_with(word))
+                || SEMAPHORES.iter().any(|word| before.ends_with(word))
+        }
+        " exhausted" => EXHAUSTED.iter().any(|word| before.ends_with(word)),
         "exitcode" => has(after, "9"),
         "in region" => has(after, "RISC") || has(after, "REGION_APP") || has(after, "DM"),
         _ => true,

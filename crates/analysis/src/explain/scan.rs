@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::anchor::{self, Anchors, HitKind};
 use super::channel::Channels;
+use super::hunk::Hunk;
 use super::message::Message;
 use super::reading::{Print, PrintedBy, Reading};
 use super::spaces;
@@ -103,6 +104,8 @@ pub(super) struct Scanner {
     lines: usize,
     /// Offset up to which the line ends of the buffer are counted.
     counted: usize,
+    /// The hunk of a diff that the buffer was last in.
+    hunk: Option<Hunk>,
     scanned: Scanned,
 }
 
@@ -130,6 +133,10 @@ impl Scanner {
         if keep_from > 0 {
             let mut buffer = std::mem::take(&mut self.buffer);
             self.line_at(&buffer, keep_from);
+            if let Some(hunk) = &mut self.hunk {
+                hunk.count(&buffer, keep_from);
+                hunk.drain(keep_from);
+            }
             buffer.drain(..keep_from);
             self.buffer = buffer;
             self.position -= keep_from;
@@ -172,6 +179,10 @@ impl Scanner {
                     self.scanned.courses.state(before, after, line);
                     self.position = hit.end;
                 }
+                HitKind::Hunk => {
+                    self.hunk = Hunk::at(&buffer, hit.start).or(self.hunk);
+                    self.position = hit.end;
+                }
                 HitKind::Version => {
                     let version = buffer[hit.end - 2..].iter().take(12);
                     let version: String = version
@@ -200,11 +211,13 @@ impl Scanner {
         if reading.may_go_on && next + near < furthest {
             reading = read(furthest);
         }
-        let prints = reading.prints;
+        let mut prints = reading.prints;
+        let in_hunk = self.lines_in_hunk(buffer, from..next);
+        prints.retain(|print| !in_hunk.contains(print.lines.start()));
         let examined = String::from_utf8_lossy(&buffer[from..next]);
         for (number, line) in examined.split('\n').enumerate() {
             let is_known = prints.iter().any(|print| print.lines.contains(&number));
-            if !is_known && unknown::is_suspect(line) {
+            if !is_known && !in_hunk.contains(&number) && unknown::is_suspect(line) {
                 self.scanned.unknown.add(first_line + number + 1, line);
             }
         }
@@ -214,6 +227,21 @@ impl Scanner {
             self.add(print, first_line);
         }
         self.read = self.position;
+    }
+
+    /// Numbers of the lines of a range that are in the hunk of a diff.
+    fn lines_in_hunk(&mut self, buffer: &[u8], range: Range<usize>) -> Range<usize> {
+        let Some(hunk) = &mut self.hunk else { return 0..0 };
+        let ends = memchr::memchr_iter(b'\n', &buffer[range.clone()]);
+        let starts = std::iter::once(range.start).chain(ends.map(|end| range.start + end + 1));
+        let mut lines = 0..0;
+        for (number, start) in starts.enumerate().filter(|(_, start)| *start < range.end) {
+            if hunk.holds(buffer, start) {
+                lines.start = if lines.is_empty() { number } else { lines.start };
+                lines.end = number + 1;
+            }
+        }
+        lines
     }
 
     fn add(&mut self, print: Print, first_line: usize) {

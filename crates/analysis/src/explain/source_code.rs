@@ -48,7 +48,10 @@ pub(super) fn is_source(joined: &Joined<'_>, found: &Match) -> bool {
     let quoted = joined.quoted(found.start);
     let quotes = before.bytes().filter(|byte| *byte == b'"').count() + usize::from(quoted.is_open);
     let is_quoted = quotes % 2 == 1;
-    if is_quoted && is_argument(&text[line.saturating_sub(CALL_REACH)..found.start]) {
+    let mark = before.rfind(['"', '\'']).map_or(before, |mark| &before[..mark]);
+    if is_value(mark, before)
+        || is_quoted && is_argument(&text[line.saturating_sub(CALL_REACH)..found.start])
+    {
         return true;
     }
     // A message without a number: all there is to know it by are its words.
@@ -61,6 +64,23 @@ pub(super) fn is_source(joined: &Joined<'_>, found: &Match) -> bool {
 /// Text before the first word of a line of source code: what a listing or a change puts there.
 static LISTED: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern::compile(r#"^[-+ ]{0,3}(?:\d{1,6}[-:]?)? ?(?:"|/{2,3} )?$"#));
+
+/// Text of a line of source code before a string that is a value of it.
+static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"(?x)(?:^|[\x20(*&])\w+(?::\ [^=]{1,40})?\ \+?=\ [fbruRLu8]{0,2}$
+        | (?:^|\ )(?:return|yield|case|assert|==|!=)\ [fbruR]{0,2}$
+        | (?:[a-z]\w*(?:::|\.|->))?(?:parse|append|push_back|push|insert|emplace_back|HasSubstr|contains|string|string_view|format|explain|of|only|match|search|find|count|startswith|endswith|info|print|println!|write|format!|vec!|to_owned|from)\((?:\w{1,20}=)?[fbruR]{0,2}$",
+    )
+});
+
+/// True if a message is in a string, `mark` being all before its quotation mark, that is a value of source code.
+fn is_value(mark: &str, before: &str) -> bool {
+    let string = &before[mark.len()..];
+    // An apostrophe within words is no quotation mark.
+    let is_begin = !string.is_empty() && !string[1..].contains(['"', '\'']);
+    is_begin && VALUE.as_ref().is_some_and(|value| value.is_match(mark))
+}
 
 /// True if a text ends within the parentheses of such a call.
 fn is_argument(text: &str) -> bool {

@@ -79,3 +79,61 @@ fn quoted_messages_are_messages() {
         assert_eq!(explain::explain(text).len(), 1, "{text}");
     }
 }
+
+/// What `git diff` of a test and of a recorded output prints: whole messages, as each line of a hunk has one.
+#[test]
+fn a_hunk_of_a_diff_is_no_message() {
+    let refused = "Out of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B";
+    let clash = "Statically allocated circular buffers in program 6 clash with L1 buffers on core range [0-0 - 7-7]. L1 buffer allocated at 104448 and static circular buffer region ends at 107936";
+    let changed = format!(
+        "diff --git a/x.log b/x.log\nindex 1..2 100644\n--- a/x.log\n+++ b/x.log\n@@ -1,3 +1,4 @@ out\n step 1\n-E   {refused}\n+E   {refused}, but\n+TT_THROW: {clash}\n Exited (137) 5 minutes ago\n"
+    );
+    let added = format!("@@ -0,0 +1,400 @@\n{}", format!("+TT_FATAL: {refused}\n").repeat(400));
+    let coloured: String = changed
+        .lines()
+        .map(|line| format!("2026-06-06T03:15:40.1234567Z \u{1b}[36m{line}\u{1b}[m\n"))
+        .collect();
+    for text in [&changed, &added, &coloured] {
+        let found = explain::explain(text);
+        assert!(found.is_empty(), "{text}\n{found:#?}");
+        let ran = explain::explain(&format!("{text}TT_THROW: {clash}\n"));
+        assert_eq!((ran.len(), ran[0].count), (1, 1), "{text}");
+        assert_eq!(ran[0].line, text.lines().count() + 1);
+    }
+    let listed = format!("- {refused}\n- TT_THROW: {clash}\n");
+    assert_eq!(explain::explain(&listed).len(), 2, "a list is no diff");
+}
+
+/// Messages as values of a test.
+#[test]
+fn a_value_in_a_source_is_no_message() {
+    let refused = "Out of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B";
+    for text in [
+        format!("    message = \"{refused}\"\n    assert parse(message) == 4096\n"),
+        format!("REFUSED: str = f\"{refused}\"\n"),
+        format!("const REFUSED: &str = \"{refused}\";\n"),
+        format!("    auto message = std::string(\"{refused}\");\n"),
+        format!("    static const char* kText = \"{refused}\";\n"),
+        format!("    assert parse(\"TT_FATAL: {refused}\").bytes == 4096\n"),
+        format!("    EXPECT_THAT(text, HasSubstr(\"{refused}\"));\n"),
+        format!("    assert \"{refused}\" in str(error.value)\n"),
+        format!("    message = '{refused}'\n"),
+        format!("        return \"{refused}\"\n"),
+        format!("tests/test_x.py:12:    message = \"{refused}\"\n"),
+        format!("    lines.append('{refused}')\n"),
+    ] {
+        let found = explain::explain(&text);
+        assert!(found.is_empty(), "{text}\n{found:#?}");
+    }
+    for text in [
+        format!("level=error msg=\"{refused}\" pid=4\n"),
+        format!("{{'error': '{refused}'}}\n"),
+        format!("error = RuntimeError(\"TT_FATAL @ /x.cpp:1: false\\ninfo:\\n{refused}\")\n"),
+        format!("E       AssertionError: assert 3 == 4, got '{refused}'\n"),
+        format!("E   RuntimeError: {refused}\n"),
+        format!("worker failed (exit 1): \"{refused}\"\n"),
+        format!("{{\"logs\": [\"step\", \"{refused}\"]}}\n"),
+    ] {
+        assert_eq!(explain::explain(&text).len(), 1, "{text}");
+    }
+}

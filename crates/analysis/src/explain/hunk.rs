@@ -1,0 +1,111 @@
+//! Hunks of unified diffs: a change of a file that has messages reports none.
+
+/// The hunk that was met last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hunk {
+    /// Offset of its header.
+    start: usize,
+    /// Offset behind its lines that are counted.
+    end: usize,
+    /// Lines of the old and of the new file that follow.
+    old: u64,
+    new: u64,
+    /// Visible bytes before the mark of each line: those of a logger.
+    column: usize,
+}
+
+/// Lines of a hunk are not counted beyond this: a header of a damaged diff may have any number.
+const MOST_LINES: u64 = 1 << 20;
+
+impl Hunk {
+    /// Reads a header, `@@ -1,7 +1,9 @@`, at an offset.
+    pub(super) fn at(buffer: &[u8], at: usize) -> Option<Self> {
+        let end = memchr::memchr(b'\n', &buffer[at..]).map_or(buffer.len(), |end| at + end + 1);
+        let header = std::str::from_utf8(buffer[at..end].get(..60.min(end - at))?).ok()?;
+        let (old, rest) = header.strip_prefix("@@ -")?.split_once(" +")?;
+        let (new, _) = rest.split_once(" @@")?;
+        let line = memchr::memrchr(b'\n', &buffer[..at]).map_or(0, |end| end + 1);
+        let column = visible(&buffer[line..at]).count();
+        Some(Self { start: line, end, old: lines(old)?, new: lines(new)?, column })
+    }
+
+    /// True if an offset is in the hunk. Offsets of several calls do not decrease.
+    pub(super) fn holds(&mut self, buffer: &[u8], offset: usize) -> bool {
+        self.count(buffer, offset);
+        (self.start..self.end).contains(&offset)
+    }
+
+    /// Counts the lines up to an offset.
+    pub(super) fn count(&mut self, buffer: &[u8], offset: usize) {
+        while self.old + self.new > 0 && self.end <= offset && self.end < buffer.len() {
+            let rest = &buffer[self.end..];
+            let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let mark = visible(&rest[..length]).nth(self.column).unwrap_or(b'\n');
+            let (old, new) = match mark {
+                b'+' => (0, 1),
+                b'-' => (1, 0),
+                b' ' | b'\n' | b'\r' => (1, 1),
+                b'\\' => (0, 0),
+                _ => (self.old, self.new),
+            };
+            let is_within = matches!(mark, b'+' | b'-' | b' ' | b'\n' | b'\r' | b'\\');
+            self.old = self.old.saturating_sub(old);
+            self.new = self.new.saturating_sub(new);
+            if is_within {
+                self.end += length;
+            }
+        }
+    }
+
+    /// Follows a buffer that loses its first bytes.
+    pub(super) fn drain(&mut self, bytes: usize) {
+        self.start = self.start.saturating_sub(bytes);
+        self.end = self.end.saturating_sub(bytes);
+    }
+}
+
+/// The number of lines of `12,7` or `12`.
+fn lines(range: &str) -> Option<u64> {
+    let (first, count) = range.split_once(',').unwrap_or((range, "1"));
+    first.parse::<u64>().ok()?;
+    count.parse().ok().map(|count: u64| count.min(MOST_LINES))
+}
+
+/// The bytes of a line without the escapes of colours.
+fn visible(line: &[u8]) -> impl Iterator<Item = u8> {
+    let mut is_escape = false;
+    line.iter().copied().filter(move |byte| {
+        let was_escape = is_escape;
+        is_escape = *byte == 0x1b || is_escape && !byte.is_ascii_alphabetic();
+        !is_escape && !was_escape
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hunk_ends_with_its_lines() {
+        let text =
+            b"t @@ -1,2 +1,3 @@ fn\nt  same\nt -old\nt +new\n\x1b[32mt +\x1b[mnewer\nt +beyond\n";
+        let mut hunk = Hunk::at(text, 2).unwrap();
+        let at = |word: &[u8]| memchr::memmem::find(text, word).unwrap();
+        for word in [&b"same"[..], b"old", b"new\n", b"newer"] {
+            assert!(hunk.holds(text, at(word)), "{word:?}");
+        }
+        assert!(!hunk.holds(text, at(b"beyond")));
+    }
+
+    #[test]
+    fn damaged_headers_are_none() {
+        for text in
+            ["@@ -", "@@ -1 +1", "@@ -x +1 @@", "@@ -1,99999999999999999999 +1 @@", "@@ -é +"]
+        {
+            assert!(Hunk::at(text.as_bytes(), 0).is_none(), "{text}");
+        }
+        let text = b"@@ -1,9 +1,9 @@\n same\nTT_FATAL: x\n more\n";
+        let mut hunk = Hunk::at(text, 0).unwrap();
+        assert!(!hunk.holds(text, 22) && !hunk.holds(text, text.len() - 3));
+    }
+}
