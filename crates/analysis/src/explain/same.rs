@@ -202,9 +202,12 @@ impl Message {
             Self::BufferBeyondTensor(buffer) => buffer.size.is_none() || buffer.tensor.is_none(),
             Self::SubDeviceRegion(region) => region.end.is_none() || region.limit.is_none(),
             Self::OpLimit(limit) => limit.cut,
-            Self::FixedLimit(limit) => {
-                limit.what != Fixed::DramOutput && (limit.need.is_none() || limit.limit.is_none())
-            }
+            Self::FixedLimit(limit) => match limit.what {
+                Fixed::DramOutput => false,
+                // Some of its messages name the room alone, or nothing.
+                Fixed::FabricChannels if limit.need.is_none() => false,
+                _ => limit.need.is_none() || limit.limit.is_none(),
+            },
             _ => false,
         }
     }

@@ -225,14 +225,14 @@ static FORMS: [Form; 26] = [
         r"(?:Failed to allocate (?:a #asked# byte )?TLB window(?: of size #of_size#)?|No available TLB of requested size|Failed to allocate the TLB with size #asked_size#|Failed to map the TLB)",
         &[
             r"/sys/kernel/debug/tenstorrent/#device#/mappings",
-            r".{0,100}?tt_tlb_alloc failed with error code (?P<error>-?\d+)",
+            r".{0,100}?tt_tlb_(?:alloc|map) failed with error code (?P<error>-?\d+)",
             r"for TLB size #window_size#",
         ],
         tlb,
     ),
     Form::new(
-        "tt_tlb_alloc",
-        r"tt_tlb_alloc failed with error code (?P<error>-?\d+)",
+        "tt_tlb_",
+        r"tt_tlb_(?:alloc|map) failed with error code (?P<error>-?\d+)",
         &[r"for TLB size #window_size#"],
         tlb,
     ),

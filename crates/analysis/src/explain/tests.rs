@@ -10,4 +10,5 @@ mod messages;
 mod report;
 mod source_code;
 mod templates;
+mod wordings;
 mod written;

@@ -92,6 +92,13 @@ pub(super) fn pin(pin: &PinFailed) -> Verdict {
     ];
     match pin.error.as_deref() {
         Some("Cannot allocate memory" | "-12") => changes.swap(1, 2),
+        // Pages of the usual size are at one address for the device only behind an IOMMU.
+        Some(error) if error.starts_with("IOMMU") => {
+            changes = vec![advice(
+                "Enable the IOMMU (in the firmware's settings, and intel_iommu=on or amd_iommu=on on the kernel's command line). Without it only a huge page can be mapped; `ttmem doctor` shows both.",
+                None,
+            )];
+        }
         // The driver's own limits, which no setting of the system changes.
         Some(error) if error.starts_with("max_total_pin_size") || error.contains("allowed") => {
             changes = vec![advice(

@@ -2,13 +2,19 @@
 
 use crate::explain::fixed::{Fixed, FixedLimit};
 use crate::explain::form::{Form, Values};
-use crate::explain::message::{Message, PinFailed};
+use crate::explain::message::{Message, OpLimit, OpUnit, PinFailed};
 
-pub(super) static FORMS: [Form; 10] = [
+pub(super) static FORMS: [Form; 12] = [
     Form::new(
         "otal channel size",
         r"Total channel size(?: of)? #need#(?: ?B\b)? exceeds available",
         &[r" space(?: of)? #limit#"],
+        |values| Some(limit(Fixed::FabricChannels, values)),
+    ),
+    Form::new(
+        "buffer slot configuration|slot capacity",
+        r"(?:Failed to find suitable buffer slot configuration|Fabric channel allocation exceeds its slot capacity)",
+        &[r".{0,240}?Available space: #limit# ?bytes"],
         |values| Some(limit(Fixed::FabricChannels, values)),
     ),
     Form::new(
@@ -78,6 +84,23 @@ pub(super) static FORMS: [Form; 10] = [
         r"DFB (?P<name>\S{1,60}): (?:capacity|num_entries) \(?#need#\)? exceeds the maximum",
         &[r" \(?#limit#"],
         |values| Some(limit(Fixed::Entries, values)),
+    ),
+    // A global circular buffer that does not hold a page for each receiver.
+    Form::new(
+        "per-receiver page",
+        r"[Tt]ensor prefetcher: (?:GCB per-receiver fifo size|target per-receiver capacity) \(#limit# B\) must be at least one full per-receiver page",
+        &[r" \(#need# B\)"],
+        |values| {
+            let need = values.number("need");
+            Some(Message::OpLimit(OpLimit {
+                op: Some("tensor prefetcher".to_owned()),
+                need,
+                limit: values.number("limit"),
+                is_warning: false,
+                unit: OpUnit::Bytes,
+                cut: need.is_none(),
+            }))
+        },
     ),
     Form::new(
         "DRAM downgrade|downgrading to DRAM",

@@ -5,7 +5,7 @@ use crate::explain::message::{
     HostKilled, HostMemory, HugePages, LockWait, Message, PinFailed, SysmemAddress,
 };
 
-pub(super) static FORMS: [Form; 14] = [
+pub(super) static FORMS: [Form; 17] = [
     Form::new(
         "sysmem|ysmem|NOC address of a hugepage",
         r"(?:Expected sysmem to be mapped at NOC address|[Ss]ysmem mapped at unexpected NOC address|NOC address of a hugepage does not match the expected address)",
@@ -31,6 +31,30 @@ pub(super) static FORMS: [Form; 14] = [
                 device: values.number("device"),
                 error: values.word("error"),
             }))
+        },
+    ),
+    Form::new(
+        "SysmemBuffer for|pinned memory|PinnedMemory has",
+        r"(?:Failed to create SysmemBuffer for MMIO device|Failed to get NOC address for (?:[\w-]+ ){1,4}pinned memory|PinnedMemory has no NOC address)",
+        &[],
+        |_| Some(Message::PinFailed(PinFailed { size: None, device: None, error: None })),
+    ),
+    Form::new(
+        "with IOMMU disabled",
+        r"Cannot map buffer of size #size# to NOC with IOMMU disabled",
+        &[],
+        |values| {
+            let error = Some("IOMMU disabled".to_owned());
+            Some(Message::PinFailed(PinFailed { size: values.number("size"), device: None, error }))
+        },
+    ),
+    Form::new(
+        "an active IOMMU",
+        r"pinning requires KMD [\d.]{1,12} or newer and an active IOMMU",
+        &[],
+        |_| {
+            let error = Some("IOMMU disabled or driver too old".to_owned());
+            Some(Message::PinFailed(PinFailed { size: None, device: None, error }))
         },
     ),
     Form::new(
@@ -133,12 +157,12 @@ pub(super) static FORMS: [Form; 14] = [
         |values| (!values.has("code")).then_some(Message::HostMemory(HostMemory::default())),
     ),
     Form::new(
-        "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size",
-        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:) Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array)",
+        "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size|mmap failed",
+        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:|[Ff]ailed to mmap .{1,200}?[:\x22]|\bmmap(?:\(\))? failed.{1,120}?:) \x22?Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|mmap failed for \w{1,12} socket buffer \(#socket# ?B\)|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array)",
         &[],
         |values| {
             Some(Message::HostMemory(HostMemory {
-                size: ["size", "rust", "sysmem", "mmap"]
+                size: ["size", "rust", "sysmem", "mmap", "socket"]
                     .iter()
                     .find_map(|name| values.number(name)),
                 is_shared: false,

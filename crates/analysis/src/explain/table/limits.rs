@@ -6,7 +6,7 @@ use crate::explain::message::{
     ShardCount, ShardGrid, TraceRegionFull, WorkerL1Size,
 };
 
-pub(super) static FORMS: [Form; 13] = [
+pub(super) static FORMS: [Form; 14] = [
     Form::new(
         "umber of shards along",
         r"Number of shards along (?P<dimension>height|width)(?: #shards#)?",
@@ -61,14 +61,17 @@ pub(super) static FORMS: [Form; 13] = [
         },
     ),
     Form::new(
-        "number of semaphores|semaphore ID|semaphore id|Semaphore id",
-        r"(?:Cannot add semaphore on core @cores@\. Max number of semaphores \(#limit#\) reached|No available semaphore (?:ID|id) for|Ran out of semaphore IDs on|Semaphore id #id# exceeds max value #last#)",
+        "number of semaphores|semaphore ID|semaphore id|Semaphore id|semaphore slot|initialize semaphore|program semaphores",
+        r"(?:Cannot add semaphore on core @cores@\. Max number of semaphores \(#limit#\) reached|No available semaphore (?:ID|id) for|Ran out of semaphore IDs on|No free L1 semaphore slot(?: \(per-core #slots# limit\))?|Unable to initialize semaphores? on .{1,80}?(?:: all #all# IDs are in use|$)|#wanted# program semaphores per combine core exceed the #has# a core has|Semaphore id #id# exceeds max value #last#)",
         &[],
         |values| {
             let last = values.number("last").and_then(|last| last.checked_add(1));
             Some(Message::SemaphoreIds(SemaphoreIds {
                 cores: values.cores("cores"),
-                limit: values.number("limit").or(last),
+                limit: ["limit", "slots", "all", "has"]
+                    .iter()
+                    .find_map(|name| values.number(name))
+                    .or(last),
             }))
         },
     ),
@@ -121,6 +124,12 @@ pub(super) static FORMS: [Form; 13] = [
     Form::new(
         "get_trace_buffers_size",
         r"get_trace_buffers_size\(\) <= trace_region_size",
+        &[],
+        |_| Some(Message::TraceRegionFull(TraceRegionFull::default())),
+    ),
+    Form::new(
+        "trace-region capacity",
+        r"[Cc]ommand-list buffers exceed the configured trace-region capacity",
         &[],
         |_| Some(Message::TraceRegionFull(TraceRegionFull::default())),
     ),

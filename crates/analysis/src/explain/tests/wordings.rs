@@ -1,0 +1,97 @@
+//! Wordings of ttnn 0.66 to 0.81 and of tt-umd whose numbers or words are few.
+
+use crate::explain::{self, Explanation};
+
+fn only(text: &str) -> Explanation {
+    let mut found = explain::explain(text);
+    assert_eq!(found.len(), 1, "{text}\n{found:#?}");
+    found.remove(0)
+}
+
+/// The kind, the figures and whether the message counts as cut.
+fn facts(text: &str) -> (String, Vec<String>, bool) {
+    let found = only(text);
+    let message = serde_json::to_value(&found.message).unwrap();
+    let kind = message["kind"].as_str().unwrap().to_owned();
+    (kind, found.figures.iter().map(|figure| figure.value.clone()).collect(), found.cut)
+}
+
+#[test]
+fn host_memory_for_a_device() {
+    for (text, figures) in [
+        (
+            "RuntimeError: Cannot map buffer of size 1073741824 to NOC with IOMMU disabled.",
+            &["1,073,741,824 bytes (1.0 GiB)", "IOMMU disabled"][..],
+        ),
+        (
+            "Device-read-only page pinning requires KMD 2.9.0 or newer and an active IOMMU.",
+            &["IOMMU disabled or driver too old"],
+        ),
+        ("TT_FATAL: Failed to create SysmemBuffer for MMIO device (assert.hpp:104)", &[]),
+        ("TT_FATAL: Failed to get NOC address for D2H socket pinned memory. (assert.hpp:104)", &[]),
+        ("TT_FATAL: PinnedMemory has no NOC address -- the device cannot reach the region", &[]),
+    ] {
+        let (kind, values, cut) = facts(text);
+        assert_eq!((kind.as_str(), cut), ("pin_failed", false), "{text}");
+        assert_eq!(values, figures, "{text}");
+    }
+    let mapped =
+        only("RuntimeError: Cannot map buffer of size 1073741824 to NOC with IOMMU disabled.");
+    assert!(mapped.advice[0].text.contains("Enable the IOMMU"), "{:?}", mapped.advice);
+    for text in [
+        "TT_FATAL: Failed to mmap file \"/models/w.tensorbin\": Cannot allocate memory (assert.hpp:104)",
+        "TT_FATAL: Failed to mmap shared memory: Cannot allocate memory",
+        "RuntimeError: Anonymous mmap failed for D2H socket buffer (65536 B): Cannot allocate memory",
+    ] {
+        assert_eq!(facts(text).0, "host_memory", "{text}");
+    }
+    assert_eq!(
+        explain::explain("TT_FATAL: Failed to mmap file \"/w\": No such file or directory"),
+        []
+    );
+    let window = "RuntimeError: tt_tlb_map failed with error code -12 for TLB size 2097152.";
+    assert_eq!(facts(window).0, "tlb_windows");
+}
+
+#[test]
+fn limits_of_cores_and_of_the_fabric() {
+    for (kind, text) in [
+        (
+            "semaphore_ids",
+            "TT_FATAL: No free L1 semaphore slot (per-core 16 limit) for the requested core range set",
+        ),
+        (
+            "semaphore_ids",
+            "TT_FATAL: Unable to initialize semaphore on CoreRangeSet {[0-0 - 7-7]}: all 16 IDs are in use",
+        ),
+        ("semaphore_ids", "TT_FATAL: Unable to initialize semaphores on core range [0-0 - 7-7]\n"),
+        (
+            "semaphore_ids",
+            "TT_FATAL: combine_fabric2d: 18 program semaphores per combine core exceed the 16 a core has (2 untilizers per group, 4 links)",
+        ),
+        (
+            "fixed_limit",
+            "TT_FATAL: Fabric channel allocation exceeds its slot capacity (assert.hpp:104)",
+        ),
+        (
+            "fixed_limit",
+            "TT_FATAL: Failed to find suitable buffer slot configuration. VC1 needed: 1, VC2 needed: 0, VC0 channels: 4 senders/4 receivers, VC1 channels: 3 senders/3 receivers, VC2 channels: 0 senders/0 receivers, Available space: 190000 bytes",
+        ),
+        (
+            "trace_region_full",
+            "TT_FATAL: Command-list buffers exceed the configured trace-region capacity",
+        ),
+    ] {
+        let (known, _, cut) = facts(text);
+        assert_eq!(known, kind, "{text}");
+        assert!(!cut || kind == "trace_region_full", "{text}");
+    }
+    let space = only(
+        "TT_FATAL: Failed to find suitable buffer slot configuration. VC1 needed: 1, VC0 channels: 4 senders/4 receivers, VC1 channels: 3 senders/3 receivers, Available space: 190000 bytes",
+    );
+    assert_eq!(space.figures.len(), 1, "{:?}", space.figures);
+    let ring = only(
+        "TT_FATAL: Tensor prefetcher: target per-receiver capacity (65536 B) must be at least one full per-receiver page (69632 B) for input tensor 2; a smaller ring makes the sender's free-space poll spin forever.",
+    );
+    assert_eq!(ring.over_bytes, Some(4096), "{ring:#?}");
+}
