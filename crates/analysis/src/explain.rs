@@ -26,6 +26,7 @@ mod number;
 mod op_limit;
 mod pattern;
 mod prefix;
+mod prose;
 mod reading;
 mod release;
 mod render;

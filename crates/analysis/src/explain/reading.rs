@@ -9,6 +9,7 @@ use super::breakdown;
 use super::form::Match;
 use super::message::Message;
 use super::op_limit;
+use super::prose;
 use super::source_code;
 use super::table::forms;
 use super::text::{Broken, Joined, Lines};
@@ -210,6 +211,7 @@ fn prints_of(joined: &Joined<'_>, reach: usize) -> Vec<Print> {
         .filter_map(|(found, is_repeated)| (!is_repeated).then_some(found))
         .filter(|found| joined.original(found.start) < reach)
         .filter(|found| !source_code::is_source(joined, found))
+        .filter(|found| !prose::is_prose(joined, found))
         .map(|found| print_of(joined, found))
         .collect()
 }

@@ -7,6 +7,7 @@ mod decorations;
 mod front;
 mod limits;
 mod messages;
+mod prose;
 mod report;
 mod source_code;
 mod templates;
