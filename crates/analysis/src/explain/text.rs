@@ -176,7 +176,7 @@ impl Lines {
                     line.columns >= MIN_HARD_COLUMNS
                         && next.is_some_and(|next| next.columns <= line.columns && !next.is_record)
                 }
-            };
+            } && next.is_none_or(|next| may_be_rest(&line.text, &next.text));
         }
         joined
     }
@@ -227,6 +227,17 @@ impl Lines {
     pub(super) fn may_be_hard(&self) -> bool {
         self.0.iter().any(|line| line.columns >= MIN_HARD_COLUMNS)
     }
+}
+
+/// True if a line may be the rest of one that was broken: digits behind digits are a number of a message only if what
+/// may be behind such a number follows.
+fn may_be_rest(line: &str, next: &str) -> bool {
+    let is_digit = |character: char| character.is_ascii_digit();
+    let behind = next.trim_start_matches(is_digit);
+    !line.ends_with(is_digit)
+        || behind.len() == next.len()
+        || behind.is_empty()
+        || behind.starts_with([' ', '.', ',', ';', ')', ']', '}', 'B', '"', '\'', '-', '_'])
 }
 
 /// Bytes of the last lines of a piece.
@@ -384,6 +395,16 @@ mod tests {
         let text = format!("{line}\nfers on core range");
         assert!(Lines::new(text.as_bytes()).join(Broken::AtWidth).text.contains("L1 buffers on"));
         assert!(Lines::new(text.as_bytes()).join(Broken::Nowhere).text.contains("L1 buf fers on"));
+    }
+
+    #[test]
+    fn a_progress_bar_is_no_rest_of_a_number() {
+        let line = "static circular buffer region ends at 140";
+        for (next, number) in [("025", "140025"), ("025 B", "140025 B"), ("50%|##", "140 50%")] {
+            let text = format!("{line}\n{next}");
+            let joined = Lines::new(text.as_bytes()).join(Broken::AtWidth).text;
+            assert!(joined.contains(number), "{joined}");
+        }
     }
 
     #[test]

@@ -49,24 +49,69 @@ fn facts(scanned: &Scanned) -> Vec<String> {
     facts
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+/// Kinds of entries of a log: the messages, and noise more than once.
+const KINDS: usize = 26;
 
+fn entry(kind: usize, number: u32, times: usize) -> String {
+    match MESSAGES.get(kind) {
+        Some(message) => filled(message, number) + "\n",
+        None => (NOISE[kind % NOISE.len()].to_owned() + "\n").repeat(times),
+    }
+}
+
+/// The facts of a log that comes in pieces of a size.
+fn in_pieces(log: &str, piece: usize) -> Vec<String> {
+    let mut scanner = Scanner::default();
+    log.as_bytes().chunks(piece).for_each(|piece| scanner.push(piece));
+    facts(&scanner.finish())
+}
+
+/// A sequence in which each kind is followed by each once.
+fn every_pair() -> Vec<usize> {
+    let of = |kind: usize| {
+        let later = (kind + 1..KINDS).flat_map(move |later| [kind, later]);
+        std::iter::once(kind).chain(later)
+    };
+    (0..KINDS).flat_map(of).chain([0]).collect()
+}
+
+/// Entries of one log: reading every line costs as much as the log behind it.
+const ENTRIES: usize = 8;
+
+#[test]
+fn blocks_find_every_pair() {
+    let kinds = every_pair();
+    for first in (0..kinds.len() - 1).step_by(ENTRIES) {
+        let part = &kinds[first..kinds.len().min(first + ENTRIES + 1)];
+        let number = |index: usize| u32::try_from(first + index / 3).unwrap_or_default();
+        let log: String =
+            part.iter().enumerate().map(|(index, kind)| entry(*kind, number(index), 1)).collect();
+        let every_line = facts(&Scanner::of_every_line(log.as_bytes()));
+        for piece in [17, 700, 1 << 20] {
+            assert_eq!(in_pieces(&log, piece), every_line, "pieces of {piece}: {log}");
+        }
+    }
+}
+
+/// Cases of the property; `CASES=10000` looks longer.
+fn cases() -> u32 {
+    std::env::var("CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
+
+    /// Messages at any distance, behind each other and in the pieces that a log comes in.
     #[test]
     fn blocks_find_what_every_line_has(
-        lines in prop::collection::vec((0..26_usize, any::<u32>(), 1..20_usize), 1..20),
-        piece in 1..9_000_usize,
+        entries in prop::collection::vec((0..KINDS, any::<u32>(), 1..20_usize), 1..20),
+        pieces in prop::collection::vec(1..9_000_usize, 5),
     ) {
-        let mut log = String::new();
-        for (kind, number, times) in lines {
-            match MESSAGES.get(kind) {
-                Some(message) => log += &(filled(message, number) + "\n"),
-                None => log += &(NOISE[kind % NOISE.len()].to_owned() + "\n").repeat(times),
-            }
+        let log: String =
+            entries.iter().map(|(kind, number, times)| entry(*kind, *number, *times)).collect();
+        let every_line = facts(&Scanner::of_every_line(log.as_bytes()));
+        for piece in pieces {
+            prop_assert_eq!(&in_pieces(&log, piece), &every_line, "pieces of {}: {}", piece, log);
         }
-        let mut scanner = Scanner::default();
-        log.as_bytes().chunks(piece).for_each(|piece| scanner.push(piece));
-        let every_line = Scanner::of_every_line(log.as_bytes());
-        prop_assert_eq!(facts(&scanner.finish()), facts(&every_line), "{}", log);
     }
 }
