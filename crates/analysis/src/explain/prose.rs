@@ -14,7 +14,8 @@ static BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r#"(?x)(?i-u:\b(?:if|when|whenever|whether|unless|until|should|could|would|can|may|might|means?|indicates?|suggests?|look(?:ing)?\ for
             |search\ for|grep|e\.g\.|i\.e\.|for\ example|for\ instance|such\ as|typically|usually|often|never|avoid|prevent|expect|every|any|these|that|where)\b)
-        |\b(?i-u:an?|the|shows?|says?|see|reads?|like|or|and)\ ["'`(]*$ | [A-Za-z,.;]\ ["'`]$ | [`]$"#,
+        | ^(?i-u:title|keywords?|tags?|topic|subject|summary|description)\ ?:
+        | \b(?i-u:an?|the|shows?|says?|see|reads?|like|or|and)\ ["'`(]*$ | [A-Za-z,.;]\ ["'`]$ | [`]$"#,
     )
 });
 
@@ -48,8 +49,9 @@ pub(super) fn is_prose(joined: &Joined<'_>, found: &Match) -> bool {
     may_be && {
         let before = sentence_before(joined, found.start);
         let after = &joined.text[found.end..];
+        let is_heading = joined.prefix(found.start).contains("# ");
         !is(&EVENT, before)
-            && (is(&BEFORE, before) || is(&AFTER, after) && !is_logged(joined, found))
+            && (is_heading || is(&BEFORE, before) || is(&AFTER, after) && !is_logged(joined, found))
     }
 }
 

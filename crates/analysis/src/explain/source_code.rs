@@ -50,6 +50,7 @@ pub(super) fn is_source(joined: &Joined<'_>, found: &Match) -> bool {
     let is_quoted = quotes % 2 == 1;
     let mark = before.rfind(['"', '\'']).map_or(before, |mark| &before[..mark]);
     if is_value(mark, before)
+        || is_within(joined, found.start)
         || is_quoted && is_argument(&text[line.saturating_sub(CALL_REACH)..found.start])
     {
         return true;
@@ -80,6 +81,38 @@ fn is_value(mark: &str, before: &str) -> bool {
     // An apostrophe within words is no quotation mark.
     let is_begin = !string.is_empty() && !string[1..].contains(['"', '\'']);
     is_begin && VALUE.as_ref().is_some_and(|value| value.is_match(mark))
+}
+
+/// Lines that are looked through for the beginning of a string or a list of strings.
+const MOST_LINES: usize = 60;
+
+/// Ends of lines of source code behind which a value begins on the next.
+const OPEN: [&str; 5] = ["(", "=", "= [", "= {", "return"];
+
+/// Marks of Python around a string of several lines.
+const TRIPLE: [&str; 2] = ["\"\"\"", "'''"];
+
+/// True if an offset is in a string of source code that began on an earlier line: in triple quotation marks, or as one of
+/// several strings behind each other.
+fn is_within(joined: &Joined<'_>, offset: usize) -> bool {
+    let mut in_list = true;
+    for (index, (prefix, line)) in joined.lines_back(offset).take(MOST_LINES).enumerate() {
+        let whole = format!("{prefix}{line}");
+        if index > 0 {
+            if in_list && OPEN.iter().any(|open| whole.trim_end().ends_with(open)) {
+                return true;
+            }
+            if let Some(marks) = TRIPLE.into_iter().find(|marks| whole.contains(marks)) {
+                let before = whole.split(marks).next().unwrap_or_default();
+                let before = before.trim_end_matches(['f', 'b', 'r']).trim_end();
+                return whole.matches(marks).count() == 1 && before.ends_with(['=', '(', ',']);
+            }
+        }
+        let whole = whole.trim();
+        in_list &=
+            whole.starts_with(['"', '\'']) && (index == 0 || whole.ends_with(['"', '\'', ',']));
+    }
+    false
 }
 
 /// True if a text ends within the parentheses of such a call.

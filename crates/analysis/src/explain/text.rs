@@ -267,6 +267,16 @@ impl Joined<'_> {
         self.lines.get(self.index_of(offset)).map_or("", |line| &line.prefix)
     }
 
+    /// The prefix and the text of the line of an offset, and of the lines before it, backwards.
+    pub(super) fn lines_back(&self, offset: usize) -> impl Iterator<Item = (&str, &str)> {
+        let last = (self.index_of(offset) + 1).min(self.starts.len());
+        (0..last).rev().map(|index| {
+            let end = self.starts.get(index + 1).map_or(self.text.len(), |next| next.at);
+            let text = self.text.get(self.starts[index].at..end).unwrap_or_default();
+            (self.lines.get(index).map_or("", |line| line.prefix.as_str()), text.trim_end())
+        })
+    }
+
     /// True if TT-Metal's logger printed what begins at an offset, before it threw it.
     pub(super) fn is_fatal_log(&self, offset: usize) -> bool {
         let start = self.start_of(offset);

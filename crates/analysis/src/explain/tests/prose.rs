@@ -15,6 +15,11 @@ fn sentences_about_kills_report_none() {
         "A job that exceeds its limit ends with exit\ncode 137, and nothing else is printed.\n",
         "See \"exit code 137\" in the runbook.\n",
         "- exit code 137 is 128 + 9: SIGKILL.\n",
+        "title: Docker container killed: exit code 137 (OOM)\n",
+        "keywords: exit code 137, OOM, SIGKILL\n",
+        "## Exit code 137\n",
+        "In Docker, exit code **137** indicates that the process was killed by a `SIGKILL`.\n",
+        "If I restart my server it can trigger exit code 137.\n",
         "# exit code 137 usually is the OOM killer\n",
         "Watch for a MemoryError when tensors are converted, or a std::bad_alloc in C++.\n",
     ] {
@@ -58,6 +63,14 @@ fn reports_of_a_kill_are_one_each() {
             "ERROR: process \"/bin/sh -c pip install .\" did not complete successfully: exit code: 137\n",
         ),
         (false, "The command '/bin/sh -c make' returned a non-zero code: 137\n"),
+        (
+            false,
+            "scalellm          | ./entrypoint.sh: line 28:     7 Killed                  /app/bin/scalellm $ARGS\nscalellm exited with code 137\n",
+        ),
+        (
+            false,
+            "#12 ERROR: process \"/bin/sh -c make\" did not complete successfully: exit code: 137\n",
+        ),
         (false, "command terminated with exit code 137\n"),
         (false, "ERROR: Job failed: exit code 137\n"),
         (false, "\"task: non-zero exit (137)\"\n"),

@@ -121,6 +121,14 @@ fn a_value_in_a_source_is_no_message() {
         format!("        return \"{refused}\"\n"),
         format!("tests/test_x.py:12:    message = \"{refused}\"\n"),
         format!("    lines.append('{refused}')\n"),
+        format!("    message = (\n        \"{refused}, \"\n        \"but\"\n    )\n"),
+        format!(
+            "const MESSAGES: [&str; 2] = [\n    \"step 1\",\n    \"TT_FATAL: {refused}\",\n];\n"
+        ),
+        format!(
+            "LOG = \"\"\"\nstep 1\n2026-04-06 09:11:02.114 | critical | Always | TT_FATAL: {refused}\nstep 2\n\"\"\"\n"
+        ),
+        format!("    found = parse(f'''step\nE   RuntimeError: {refused}\n''')\n"),
     ] {
         let found = explain::explain(&text);
         assert!(found.is_empty(), "{text}\n{found:#?}");
@@ -133,6 +141,11 @@ fn a_value_in_a_source_is_no_message() {
         format!("E   RuntimeError: {refused}\n"),
         format!("worker failed (exit 1): \"{refused}\"\n"),
         format!("{{\"logs\": [\"step\", \"{refused}\"]}}\n"),
+        format!("{{\"logs\": [\n  \"step\",\n  \"{refused}\"\n]}}\n"),
+        format!(
+            "    log = \"\"\"\n    step 1\n    \"\"\"\n>   run(log)\nE   RuntimeError: {refused}\n"
+        ),
+        format!("def run():\n    \"\"\"Runs it.\nE   RuntimeError: {refused}\n"),
     ] {
         assert_eq!(explain::explain(&text).len(), 1, "{text}");
     }
