@@ -17,11 +17,14 @@ pub(super) struct Hunk {
 /// Lines of a hunk are not counted beyond this: a header of a damaged diff may have any number.
 const MOST_LINES: u64 = 1 << 20;
 
+/// Bytes of a header up to the function that it may name.
+const HEADER: usize = 60;
+
 impl Hunk {
     /// Reads a header, `@@ -1,7 +1,9 @@`, at an offset.
     pub(super) fn at(buffer: &[u8], at: usize) -> Option<Self> {
         let end = memchr::memchr(b'\n', &buffer[at..]).map_or(buffer.len(), |end| at + end + 1);
-        let header = std::str::from_utf8(buffer[at..end].get(..60.min(end - at))?).ok()?;
+        let header = String::from_utf8_lossy(&buffer[at..end.min(at + HEADER)]);
         let (old, rest) = header.strip_prefix("@@ -")?.split_once(" +")?;
         let (new, _) = rest.split_once(" @@")?;
         let line = memchr::memrchr(b'\n', &buffer[..at]).map_or(0, |end| end + 1);
@@ -95,6 +98,15 @@ mod tests {
             assert!(hunk.holds(text, at(word)), "{word:?}");
         }
         assert!(!hunk.holds(text, at(b"beyond")));
+    }
+
+    #[test]
+    fn a_header_may_name_a_function_in_any_characters() {
+        for name in ["größe", "größe_des_speichers_der_bank_in_bytes_für_größe"] {
+            let text = format!("@@ -1 +1,2 @@ fn {name}\n same\n+new\n");
+            let mut hunk = Hunk::at(text.as_bytes(), 0).unwrap();
+            assert!(hunk.holds(text.as_bytes(), text.find("+new").unwrap()), "{text}");
+        }
     }
 
     #[test]
