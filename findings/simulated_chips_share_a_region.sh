@@ -1,16 +1,17 @@
 #!/bin/bash
 # Two simulated chips of two processes are one chip in the memory region, a Wormhole and a Blackhole too.
 #
-# A good guess: each simulator has a chip of its own, with an id of its own; so TT-Metal makes a region for each, with the bytes of the
-#     one process that uses it.
-# Seen (ttnn 0.81.1, Wolfpine 2.2): both chips have id 0, and both processes write to /dev/shm/tt_device_0_memory. Its total is that of
-#     both, as is the figure of the chip in it. The processes have 12 and 8 DRAM banks.
+# A good guess: each simulator has a chip of its own, with an id of its own; so TT-Metal makes a region for each, with the bytes of
+#     the one process that uses it.
+# Seen (ttnn 0.81.1, Wolfpine 2.2): both chips have id 0, and both processes write to /dev/shm/tt_device_0_memory. Its total is
+#     that of both, as is the figure of the chip in it. The processes have 12 and 8 DRAM banks.
 source "$(dirname -- "$0")/lib.sh"
 
 # The region has a name that other processes use too: /dev/shm is one of its own here.
 if [[ -z ${PRIVATE_SHM:-} ]]; then
     unshare --mount --map-root-user true 2>/dev/null || unsupported 'no mount namespaces'
-    PRIVATE_SHM=1 exec unshare --mount --map-root-user "$0"
+    PRIVATE_SHM=1 unshare --mount --map-root-user "$0" && exit
+    exit $?
 fi
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 
@@ -20,7 +21,7 @@ simulators=$("$python" -c 'import framework.sim; print(framework.sim.simulator_d
 export WOLFPINE_PYTHON=$python
 install_ttnn 0.81.1
 # No kernel runs here, so the simulators need no cores.
-export TT_METAL_SLOW_DISPATCH_MODE=1 TT_SIM_MOCK_TENSIX=1
+export TT_METAL_SLOW_DISPATCH_MODE=1 TT_SIM_MOCK_TENSIX=1 XDG_CACHE_HOME=$temporary
 # shellcheck disable=SC2086 # two words
 seen=$(run_python $simulators <<'PYTHON'
 import os
