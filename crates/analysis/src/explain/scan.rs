@@ -180,7 +180,11 @@ impl Scanner {
                     self.position = hit.end;
                 }
                 HitKind::Hunk => {
-                    self.hunk = Hunk::at(&buffer, hit.start).or(self.hunk);
+                    // A change of a diff has headers that are its lines.
+                    let is_line = |hunk: &mut Hunk| hunk.holds(&buffer, hit.start);
+                    if !self.hunk.as_mut().is_some_and(is_line) {
+                        self.hunk = Hunk::at(&buffer, hit.start).or(self.hunk);
+                    }
                     self.position = hit.end;
                 }
                 HitKind::Version => {

@@ -100,6 +100,8 @@ fn a_hunk_of_a_diff_is_no_message() {
         assert_eq!((ran.len(), ran[0].count), (1, 1), "{text}");
         assert_eq!(ran[0].line, text.lines().count() + 1);
     }
+    let nested = format!("@@ -0,0 +1,4 @@\n+@@ -1 +1 @@\n+-a\n++b\n+E   {refused}\n");
+    assert_eq!(explain::explain(&nested), [], "a diff of a diff");
     let listed = format!("- {refused}\n- TT_THROW: {clash}\n");
     assert_eq!(explain::explain(&listed).len(), 2, "a list is no diff");
 }
