@@ -58,6 +58,7 @@ impl Reading {
 /// first is right; of two with as many, the one with more of the next.
 fn known(prints: &[Print]) -> [usize; 3] {
     let rank = |print: &Print| match (&print.message, print.printed_by) {
+        (_, PrintedBy::Quoted) => 3,
         (_, PrintedBy::Part) => 2,
         (Message::OpLimit(_), _) => 1,
         _ => 0,
@@ -130,7 +131,8 @@ fn lines_with_words(piece: &[u8]) -> impl Iterator<Item = usize> {
 
 /// Digits of all numbers that were read.
 fn digits(prints: &[Print]) -> usize {
-    prints.iter().map(|print| print.digits).sum()
+    let is_print = |print: &&Print| !matches!(print.printed_by, PrintedBy::Quoted);
+    prints.iter().filter(is_print).map(|print| print.digits).sum()
 }
 
 /// Channel that a message was printed on.
@@ -141,6 +143,8 @@ pub(super) enum PrintedBy {
     Other,
     /// Any: only a part of the message is there, or what another print repeats. It counts if no other print does.
     Part,
+    /// None: source code or a sentence has the wording.
+    Quoted,
 }
 
 /// The message begins at most so far behind its condition.
@@ -210,9 +214,12 @@ fn prints_of(joined: &Joined<'_>, reach: usize) -> Vec<Print> {
         .zip(repeated)
         .filter_map(|(found, is_repeated)| (!is_repeated).then_some(found))
         .filter(|found| joined.original(found.start) < reach)
-        .filter(|found| !source_code::is_source(joined, found))
-        .filter(|found| !prose::is_prose(joined, found))
-        .map(|found| print_of(joined, found))
+        .map(|found| {
+            let is_quoted =
+                source_code::is_source(joined, &found) || prose::is_prose(joined, &found);
+            let print = print_of(joined, found);
+            if is_quoted { Print { printed_by: PrintedBy::Quoted, ..print } } else { print }
+        })
         .collect()
 }
 

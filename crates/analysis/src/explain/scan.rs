@@ -217,7 +217,6 @@ impl Scanner {
         }
         let mut prints = reading.prints;
         let in_hunk = self.lines_in_hunk(buffer, from..next);
-        prints.retain(|print| !in_hunk.contains(print.lines.start()));
         let examined = String::from_utf8_lossy(&buffer[from..next]);
         for (number, line) in examined.split('\n').enumerate() {
             let is_known = prints.iter().any(|print| print.lines.contains(&number));
@@ -225,6 +224,10 @@ impl Scanner {
                 self.scanned.unknown.add(first_line + number + 1, line);
             }
         }
+        prints.retain(|print| {
+            let is_quoted = matches!(print.printed_by, PrintedBy::Quoted);
+            !is_quoted && !in_hunk.contains(print.lines.start())
+        });
         self.position = next;
         for print in prints {
             self.position = self.position.max(from + print.end).min(buffer.len());
@@ -285,6 +288,7 @@ impl Scanner {
             PrintedBy::Exception => found[index].thrown += 1,
             PrintedBy::Other => found[index].other += 1,
             PrintedBy::Part => found[index].parts += 1,
+            PrintedBy::Quoted => {}
         }
     }
 

@@ -132,8 +132,9 @@ fn a_value_in_a_source_is_no_message() {
         ),
         format!("    found = parse(f'''step\nE   RuntimeError: {refused}\n''')\n"),
     ] {
-        let found = explain::explain(&text);
-        assert!(found.is_empty(), "{text}\n{found:#?}");
+        let scanned = explain::scan_text(text.as_bytes());
+        assert!(scanned.found.is_empty(), "{text}\n{:#?}", scanned.found);
+        assert_eq!(scanned.unknown.count, 0, "{text}");
     }
     for text in [
         format!("level=error msg=\"{refused}\" pid=4\n"),
