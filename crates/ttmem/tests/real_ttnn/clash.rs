@@ -12,17 +12,19 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The tensor of `testbed/clash.py`: 80 MiB, 1.25 MiB in each of 64 cores, from 188,416 on.
-fn assert_named(shown: &str) {
+/// The tensor of `testbed/clash.py`: 80 MiB, 1.25 MiB in each of 64 cores, from 188,416 on. The chip has one of these names.
+fn assert_named(shown: &str, names: &[&str]) {
     let words: Vec<&str> = shown.split_whitespace().collect();
     let shown = words.join(" ");
     for part in [
         "lowest L1 buffer begins at 0x0002e000 (188,416)",
-        "blocked by address 0x0002e000 (188,416) on TT-Metal device 0",
+        "blocked by address 0x0002e000 (188,416) on ",
         "1,310,720 bytes (1.3 MiB) in each bank",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    let is_named = |name: &&str| shown.contains(&format!("(188,416) on {name}"));
+    assert!(names.iter().any(is_named), "{names:?}: {shown}");
 }
 
 #[test]
@@ -50,10 +52,11 @@ fn the_blocker_of_an_ended_run_is_named() {
         .unwrap();
     let shown = text(&output.stdout);
     assert!(shown.contains("code 1"), "{shown} {}", text(&output.stderr));
-    assert_named(&shown);
+    // The mock chip of the ended process is one of the host's only as long as another test runs on it.
+    assert_named(&shown, &["TT-Metal device 0", "chip "]);
 
     let recorded = ttmem(&["explain", "--from", &recording, &log]);
-    assert_named(&text(&recorded.stdout));
+    assert_named(&text(&recorded.stdout), &["chip "]);
     let empty = tempfile::tempdir().unwrap();
     let without = ttmem(&["explain", "--root", empty.path().to_str().unwrap(), &log]);
     let unnamed = text(&without.stdout);
