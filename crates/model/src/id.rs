@@ -92,7 +92,7 @@ where
     Ok(list)
 }
 
-#[cfg(feature = "schema")]
+#[cfg(test)]
 impl schemars::JsonSchema for ChipId {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ChipId".into()
@@ -109,7 +109,7 @@ impl schemars::JsonSchema for ChipId {
 
 /// A process number as the namespace of this `ttmem` (or of the captured host) counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Pid(pub i32);
 
@@ -123,7 +123,7 @@ impl fmt::Display for Pid {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 

@@ -18,7 +18,7 @@ pub enum MemorySpace {
 
 /// A kind of device memory. Several kinds share one memory: [`Kind::memory_space`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Allocator buffers in DRAM. Kernel binaries and, by default, traces are among them.
@@ -95,7 +95,7 @@ impl From<AllocatorKind> for Kind {
 
 /// One value for each kind that TT-Metal's allocator hands out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "PerKind_of_{T}"))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PerKind_of_{T}"))]
 pub struct PerKind<T> {
     /// Buffers in DRAM.
     pub dram: T,

@@ -26,6 +26,9 @@ pub mod order;
 mod pairs;
 pub mod rank;
 pub mod reading;
+#[cfg(test)]
+#[path = "snapshot/schema_tests.rs"]
+mod schema_tests;
 pub mod snapshot;
 pub mod stack;
 pub mod trace;

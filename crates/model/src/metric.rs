@@ -6,7 +6,7 @@ macro_rules! metrics {
     ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal, $unit:literal;)+) => {
         /// One telemetry reading of a chip. The JSON name ends in the unit.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
         pub enum Metric {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
         }
@@ -73,7 +73,7 @@ metrics! {
 
 /// A measured number: an integer where it is whole, so that 45 °C prints as `45`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Quantity(pub f64);
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The source of a fact. The names are part of the JSON contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SourceName {
     /// The kernel driver's files in sysfs, hwmon and procfs.
@@ -45,7 +45,7 @@ impl SourceName {
 
 /// The quality of a reading, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Quality {
     /// Equal to what the device or the allocator holds.
@@ -76,7 +76,7 @@ impl Quality {
 
 /// The reason that there is no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum MissingReason {
     /// No source on this host has the value.
@@ -111,7 +111,7 @@ impl MissingReason {
 
 /// The reason that a value is missing, and one line for the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Missing {
     /// The class of the reason.
     pub reason: MissingReason,
@@ -377,7 +377,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Reading<T> {
     }
 }
 
-#[cfg(feature = "schema")]
+#[cfg(test)]
 impl<T: schemars::JsonSchema> schemars::JsonSchema for Reading<T> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         format!("Reading_of_{}", T::schema_name()).into()

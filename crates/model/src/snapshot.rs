@@ -31,7 +31,7 @@ pub const VERSION: &str = "2.4";
 
 /// One moment of one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Snapshot {
     /// Always `ttmem/snapshot`.
     pub schema: String,
@@ -57,7 +57,7 @@ pub struct Snapshot {
 
 /// The machine that a snapshot describes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Host {
     /// Name of the host, if it has one.
     pub name: Option<String>,
@@ -71,7 +71,7 @@ pub struct Host {
 
 /// The status of a source as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceStatus {
     /// The source was read; single readings may still be missing.
@@ -102,7 +102,7 @@ impl SourceStatus {
 
 /// Status and cost of one source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Source {
     /// Name of the source.
     pub name: SourceName,
@@ -116,7 +116,7 @@ pub struct Source {
 
 /// One ASIC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Chip {
     /// ASIC id; `null` if no source names it.
     pub id: ChipId,
@@ -186,7 +186,7 @@ impl Chip {
 
 /// The origin of a chip's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum IdSource {
     /// The driver publishes the ASIC id.
@@ -219,7 +219,7 @@ impl IdSource {
 
 /// The link between a chip and its memory region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RegionLink {
     /// The decimal number in the region's file name.
     pub id: u64,
@@ -233,7 +233,7 @@ pub struct RegionLink {
 
 /// The rule that joined a region to a chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum JoinedBy {
     /// The region is named after the ASIC id.
@@ -252,7 +252,7 @@ pub enum JoinedBy {
 
 /// The memory of a chip, by kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChipMemory {
     /// Allocator buffers in DRAM.
     pub dram: AllocatorMemory,
@@ -283,7 +283,7 @@ impl ChipMemory {
 
 /// One kind of allocator memory on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AllocatorMemory {
     /// Bytes that the chip has for the kind: worker cores × L1, or banks × bank.
     pub capacity: Reading<u64>,
@@ -313,7 +313,7 @@ fn not_in_this_snapshot<T>() -> Reading<T> {
 
 /// Circular buffers on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CircularBufferMemory {
     /// Bytes resident in L1: what the last program of each core placed, ranges counted once.
     pub used: Reading<u64>,
@@ -331,7 +331,7 @@ pub struct CircularBufferMemory {
 
 /// Kernel text on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KernelMemory {
     /// Bytes of the application's kernels resident in L1.
     pub used: Reading<u64>,
@@ -343,7 +343,7 @@ pub struct KernelMemory {
 
 /// L1 that no program can have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ReservedMemory {
     /// Bytes of firmware, mailboxes and the kernel config ring.
     pub used: Reading<u64>,
@@ -351,7 +351,7 @@ pub struct ReservedMemory {
 
 /// All of a chip's L1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct L1Total {
     /// Enabled worker cores × L1 bytes per core.
     pub capacity: Reading<u64>,
@@ -361,7 +361,7 @@ pub struct L1Total {
 
 /// A PCIe link and the slot it is plugged into.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PcieLink {
     /// Current gigatransfers per second of a lane.
     pub current_speed_gts: Reading<Quantity>,
@@ -377,7 +377,7 @@ pub struct PcieLink {
 
 /// Processes that have a chip open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Owners {
     /// Processes of this namespace, in ascending order, each once.
     pub pids: Vec<Pid>,
@@ -387,7 +387,7 @@ pub struct Owners {
 
 /// The state of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessState {
     /// The process runs.
@@ -413,7 +413,7 @@ impl ProcessState {
 
 /// One process. Its identity is (`pid`, `start_time`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Process {
     /// Process id; for an ended process, the number in its region; 0 outside the namespace.
     pub pid: Pid,
@@ -452,7 +452,7 @@ pub struct Process {
 
 /// The memory of a process on one chip.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessOnChip {
     /// The id of the chip; `null` if it is not known.
     pub chip: ChipId,
@@ -471,7 +471,7 @@ impl NamesChip for ProcessOnChip {
 
 /// The memory of a process on one chip, by kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessMemory {
     /// Bytes of DRAM buffers.
     pub dram: Reading<u64>,

@@ -11,7 +11,7 @@ pub const VERSION: &str = "1.0";
 
 /// The rule that made a number of a snapshot, and its parts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Trace {
     /// Always `ttmem/why`.
     pub schema: &'static str,
@@ -35,7 +35,7 @@ pub struct Trace {
 
 /// A rule that makes numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TraceRule {
     /// A stable name.
     pub name: &'static str,
@@ -45,7 +45,7 @@ pub struct TraceRule {
 
 /// A part of a number: with `value`, or with `missing` and `detail`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TracePart {
     /// Name of the part, such as `slot 3, pid 4242`.
     pub label: String,

@@ -1,49 +1,45 @@
-//! `docs/snapshot.schema.json` and `docs/why.schema.json` are generated from the types; every snapshot and trace must fit.
+//! Every snapshot and trace fits `docs/snapshot.schema.json` and `docs/why.schema.json`, which a test of `ttmem-model` compares
+//! with the types.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::Value;
 use ttmem_fake as fake;
-use ttmem_model::Snapshot;
-use ttmem_model::trace::Trace;
 use ttmem_root::{Clock, Root};
 use ttmem_sources::{Collector, L1Request};
 
-const FILE: &str = "docs/snapshot.schema.json";
+/// The schema of `--json`.
+const SNAPSHOTS: &str = "docs/snapshot.schema.json";
+/// The schema of `--why --json`.
 const TRACES: &str = "docs/why.schema.json";
 
-fn generated() -> serde_json::Value {
-    let mut schema = serde_json::to_value(schemars::schema_for!(Snapshot)).unwrap();
-    schema["title"] = "ttmem/snapshot 2.0".into();
-    schema["$id"] = "ttmem/snapshot".into();
-    schema
+/// A schema of `docs`.
+struct Schema {
+    all: Schemas,
+    index: SchemaIndex,
 }
 
-#[test]
-fn the_schema_files_are_what_the_types_say() {
-    for (name, schema) in [(FILE, generated()), (TRACES, generated_of_traces())] {
+impl Schema {
+    fn read(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
-        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
-        if std::env::var_os("UPDATE_SCHEMA").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let file = std::fs::read_to_string(&path).unwrap_or_default();
-        let is_same = file == text;
-        assert!(is_same, "{name} is not what the types say: run this test with UPDATE_SCHEMA=1");
+        let text = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let (mut all, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.add_resource(name, text).unwrap();
+        let index = compiler.compile(name, &mut all).unwrap();
+        Self { all, index }
     }
-}
 
-/// The schema of `--why --json`.
-fn generated_of_traces() -> serde_json::Value {
-    let mut schema = serde_json::to_value(schemars::schema_for!(Trace)).unwrap();
-    schema["title"] = "ttmem/why 1.0".into();
-    schema["$id"] = "ttmem/why".into();
-    schema
+    /// Says where a value does not fit.
+    fn check(&self, value: &Value) -> Result<(), String> {
+        self.all.validate(value, self.index).map_err(|error| format!("{error:#}"))
+    }
 }
 
 #[test]
 fn every_trace_fits_its_schema() {
-    let validator = jsonschema::validator_for(&generated_of_traces()).unwrap();
+    let schema = Schema::read(TRACES);
     let program = env!("CARGO_BIN_EXE_ttmem");
     for path in [
         "chips.0.memory.dram.used",
@@ -54,17 +50,15 @@ fn every_trace_fits_its_schema() {
     ] {
         let arguments = ["--demo", "--json", "--why", path];
         let output = std::process::Command::new(program).args(arguments).output().unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-        let errors: Vec<String> =
-            validator.iter_errors(&value).map(|error| error.to_string()).collect();
-        assert!(errors.is_empty(), "{path}: {errors:?}");
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(schema.check(&value), Ok(()), "{path}");
     }
-    assert!(!validator.is_valid(&serde_json::json!({ "schema": "ttmem/why" })));
+    assert!(schema.check(&serde_json::json!({ "schema": "ttmem/why" })).is_err());
 }
 
 #[test]
 fn every_snapshot_fits_the_schema() {
-    let validator = jsonschema::validator_for(&generated()).unwrap();
+    let schema = Schema::read(SNAPSHOTS);
     let hosts = fake::healthy().into_iter().chain(fake::variants());
     let snapshots = hosts.map(|(name, tree)| {
         let clock = Clock::Fixed(fake::NOW);
@@ -80,19 +74,15 @@ fn every_snapshot_fits_the_schema() {
     let more = more.map(|(name, mut collector)| (name, collector.snapshot()));
     for (name, snapshot) in snapshots.chain(more) {
         let value = serde_json::to_value(&snapshot).unwrap();
-        let errors: Vec<String> = validator
-            .iter_errors(&value)
-            .map(|error| format!("{error} at {}", error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{name}: {errors:?}");
+        assert_eq!(schema.check(&value), Ok(()), "{name}");
     }
 }
 
 #[test]
 fn a_reading_without_a_source_does_not_fit() {
-    let validator = jsonschema::validator_for(&generated()).unwrap();
+    let schema = Schema::read(SNAPSHOTS);
     let mut value = serde_json::to_value(Collector::demo().snapshot()).unwrap();
-    assert!(validator.is_valid(&value));
+    assert_eq!(schema.check(&value), Ok(()));
     value["chips"][0]["worker_cores"] = serde_json::json!({ "value": 72 });
-    assert!(!validator.is_valid(&value));
+    assert!(schema.check(&value).is_err());
 }

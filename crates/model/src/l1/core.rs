@@ -11,7 +11,7 @@ use crate::reading::Missing;
 
 /// A position in a grid of cores: `[x, y]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(from = "[u8; 2]", into = "[u8; 2]")]
 pub struct Coordinate {
     /// The column.
@@ -34,7 +34,7 @@ impl From<Coordinate> for [u8; 2] {
 
 /// The worker cores of a chip without harvested rows and columns: `[columns, rows]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(from = "[u8; 2]", into = "[u8; 2]")]
 pub struct Grid {
     /// Columns.
@@ -57,7 +57,7 @@ impl From<Grid> for [u8; 2] {
 
 /// The state of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CoreState {
     /// The program is running.
@@ -88,7 +88,7 @@ impl CoreState {
 
 /// The side that starts the programs of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Dispatch {
     /// The dispatch kernels of the chip. Also of a core without a program, as it is TT-Metal's default.
@@ -99,7 +99,7 @@ pub enum Dispatch {
 
 /// The processors of a worker core, in the order in which launch messages count them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Processor {
     /// Data movement 0.
@@ -162,7 +162,7 @@ impl Kernel {
 
 /// A circular buffer or dataflow buffer: the same records in L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CircularBuffer {
     /// Number of the circular buffer in its program.
     pub id: u8,

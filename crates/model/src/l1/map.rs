@@ -11,7 +11,7 @@ use crate::reading::Missing;
 
 /// The kind of an L1 region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RegionKind {
     /// Firmware, mailboxes and whatever else is below the kernel config ring.

@@ -29,7 +29,7 @@ pub(crate) const VERSION: &str = "1.2";
 
 /// Everything that `ttmem l1` read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct L1Report {
     /// Always [`SCHEMA`].
     pub(crate) schema: String,
@@ -49,7 +49,7 @@ impl L1Report {
 
 /// The worker cores of one chip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ChipReport {
     /// The chip's id; `null` where the port does not know it, as in a capture.
     pub id: Option<ChipId>,
@@ -132,7 +132,7 @@ impl ChipReport {
 
 /// One worker core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CoreReport {
     /// Position in the grid; `null` if the position in the core's mailbox is impossible.
     pub logical: Option<Coordinate>,
@@ -271,7 +271,7 @@ impl CoreReport {
 
 /// A kernel of a core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KernelReport {
     /// The processor that runs it; `null` from an agent.
     pub processor: Option<Processor>,
@@ -321,7 +321,7 @@ impl KernelReport {
 
 /// A circular buffer, or from an agent a placement of any kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CircularBufferReport {
     /// Number of the circular buffer in its program; `null` from an agent.
     pub id: Option<u8>,
@@ -382,7 +382,7 @@ impl CircularBufferReport {
 
 /// A part of L1 of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RegionReport {
     /// First address.
     pub start: u64,

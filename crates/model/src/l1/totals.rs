@@ -10,7 +10,7 @@ use crate::reading::Missing;
 
 /// The cores in one state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StateTotals {
     /// The number.
     pub cores: u64,
@@ -24,7 +24,7 @@ pub struct StateTotals {
 
 /// The cores of a chip by state. Torn cores are in none of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Totals {
     /// Cores whose program is running.
     pub running: StateTotals,
