@@ -39,23 +39,30 @@ impl Form {
     pub(crate) fn directory(self) -> &'static Path {
         static BUILT: [OnceLock<PathBuf>; 4] = [const { OnceLock::new() }; 4];
         BUILT[self as usize].get_or_init(|| {
-            let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-                .join(format!("host-{}-{self:?}", env!("CARGO_CRATE_NAME")));
-            std::fs::create_dir_all(&directory).unwrap();
-            let directory = directory.canonicalize().unwrap();
-            let library = ["-fPIC", "-shared", "-Wl,-soname,libtt_metal.so"];
+            let directory = folder(&format!("{self:?}"));
+            object(&directory, "tt_metal.cpp", "tt_metal.o", self.flags());
+            object(&directory, "ops.cpp", "ops.o", self.flags());
+            let name = "-Wl,-soname,libtt_metal.so";
+            compile(&directory, &["-shared", "-pthread", name, "tt_metal.o"], "libtt_metal.so");
+            let found = ["-L.", "-ltt_metal", "-Wl,-rpath,$ORIGIN"];
             compile(
                 &directory,
-                "tt_metal.cpp",
-                "libtt_metal.so",
-                &[self.flags(), &library].concat(),
+                &[&["-shared", "-pthread", "ops.o"], &found[..]].concat(),
+                "libops.so",
             );
-            let ops = ["-fPIC", "-shared", "-L.", "-ltt_metal", "-Wl,-rpath,$ORIGIN", "-pthread"];
-            compile(&directory, "ops.cpp", "libops.so", &[self.flags(), &ops].concat());
-            compile(&directory, "host.cpp", "host", &["-ldl"]);
             directory
         })
     }
+}
+
+/// The program that loads the libraries it is given, compiled once.
+fn host() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let directory = folder("program");
+        compile(&directory, &[&source("host.cpp"), "-ldl"], "host");
+        directory.join("host")
+    })
 }
 
 /// The library that contains TT-Metal: not always one of its usual name that the program can see.
@@ -68,25 +75,23 @@ pub(crate) enum Packaging {
 }
 
 impl Packaging {
-    /// Compiles a library that uses TT-Metal as from 0.80.
+    /// Links a library that uses TT-Metal as from 0.80.
     pub(crate) fn library(self) -> PathBuf {
         static BUILT: [OnceLock<PathBuf>; 2] = [const { OnceLock::new() }; 2];
         let built = BUILT[self as usize].get_or_init(|| {
-            let directory = Form::New.directory().join(format!("{self:?}"));
-            std::fs::create_dir_all(&directory).unwrap();
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host/tt_metal.cpp");
-            let shared = ["-fPIC", "-shared", "-pthread"];
+            Form::New.directory();
+            let directory = folder(&format!("New/{self:?}"));
+            let shared = ["-shared", "-pthread"];
             match self {
                 Self::Renamed => {
-                    let name = ["-Wl,-soname,libmetal_renamed.so"];
-                    let flags = [&shared[..], &name].concat();
-                    compile(&directory, "tt_metal.cpp", "libmetal_renamed.so", &flags);
-                    let link = ["-L.", "-lmetal_renamed", "-Wl,-rpath,$ORIGIN"];
-                    compile(&directory, "ops.cpp", "library.so", &[&shared[..], &link].concat());
+                    let name = ["-Wl,-soname,libmetal_renamed.so", "../tt_metal.o"];
+                    compile(&directory, &[shared, name].concat(), "libmetal_renamed.so");
+                    let found = ["../ops.o", "-L.", "-lmetal_renamed", "-Wl,-rpath,$ORIGIN"];
+                    compile(&directory, &[&shared[..], &found].concat(), "library.so");
                 }
                 Self::Plugin => {
-                    let both = [source.to_str().unwrap()];
-                    compile(&directory, "ops.cpp", "library.so", &[&shared[..], &both].concat());
+                    let both = ["../ops.o", "../tt_metal.o"];
+                    compile(&directory, &[shared, both].concat(), "library.so");
                 }
             }
             directory.join("library.so")
@@ -95,27 +100,56 @@ impl Packaging {
     }
 }
 
-/// Compiles a source of `tests/host` unless the output is newer.
-pub(crate) fn compile(directory: &Path, source: &str, output: &str, flags: &[&str]) {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/host");
+/// Makes a folder for what is compiled.
+fn folder(name: &str) -> PathBuf {
+    let crate_name = env!("CARGO_CRATE_NAME");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("host-{crate_name}/{name}"));
+    std::fs::create_dir_all(&path).unwrap();
+    path.canonicalize().unwrap()
+}
+
+/// Returns the path of a source of the host.
+pub(crate) fn source(name: &str) -> String {
+    format!("{}/tests/host/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What objects of all forms are compiled with.
+const OBJECT: [&str; 3] = ["-fPIC", "-pthread", "-c"];
+
+/// Compiles a source with the headers of the standard library, which are half of the time of it, compiled before.
+fn object(directory: &Path, name: &str, output: &str, flags: &[&str]) {
+    static STANDARD: OnceLock<String> = OnceLock::new();
+    let standard = STANDARD.get_or_init(|| {
+        let directory = folder("standard");
+        let header = directory.join("standard.h");
+        std::fs::copy(source("standard.h"), &header).unwrap();
+        let flags = ["-x", "c++-header", &source("standard.h")];
+        compile(&directory, &[&OBJECT[..], &flags].concat(), "standard.h.gch");
+        header.display().to_string()
+    });
+    let path = source(name);
+    let header = ["-Winvalid-pch", "-include", standard, &path];
+    compile(directory, &[&OBJECT[..], flags, &header].concat(), output);
+}
+
+/// Calls the compiler in a directory, unless the output is newer than all sources.
+pub(crate) fn compile(directory: &Path, arguments: &[&str], output: &str) {
     let changed =
         |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let newest = ["tt_metal.h", "programs.h", "programs.cpp", source]
-        .map(|source| changed(&sources.join(source)))
-        .into_iter()
-        .max();
-    if changed(&directory.join(output)) > newest.flatten() {
+    let sources = std::fs::read_dir(source("")).unwrap().flatten();
+    let newest = sources.filter_map(|source| changed(&source.path())).max();
+    if changed(&directory.join(output)) > newest {
         return;
     }
-    let source = sources.join(source);
     let compiled = Command::new("g++")
         .current_dir(directory)
         .args(["-std=c++20", "-O2", "-Wall", "-Wextra", "-o", output])
-        .arg(source)
-        .args(flags)
+        .args(arguments)
         .output()
         .unwrap_or_else(|error| panic!("g++ is needed to test the agent: {error}"));
-    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let errors = String::from_utf8_lossy(&compiled.stderr);
+    assert!(compiled.status.success(), "{errors}");
+    assert!(!errors.contains("[-Winvalid-pch]"), "{errors}");
 }
 
 /// A running host.
@@ -137,7 +171,7 @@ impl Host {
 
     /// Starts it with what `prepare` adds to the command.
     pub(crate) fn start_with(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
-        Self::start_command(form, |command| {
+        Self::start_command(|command| {
             command.arg(form.directory().join("libops.so"));
             prepare(command);
         })
@@ -145,13 +179,13 @@ impl Host {
 
     /// Starts it with an agent and these libraries.
     pub(crate) fn start_libraries(libraries: &[PathBuf]) -> Self {
-        Self::start_command(Form::New, |command| {
+        Self::start_command(|command| {
             command.args(libraries).env("LD_PRELOAD", crate::common::library());
         })
     }
 
-    fn start_command(form: Form, prepare: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(form.directory().join("host"));
+    fn start_command(prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(host());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         prepare(&mut command);
         let mut child = command.spawn().unwrap();

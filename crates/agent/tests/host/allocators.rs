@@ -7,7 +7,7 @@ use std::process::Command;
 
 use ttmem_test_support::random::{Random, number};
 
-use super::program::{Form, Host, compile};
+use super::program::{Form, Host, compile, source};
 use super::{assert_agreed, common};
 
 /// Opens, works and closes with all forms of TT-Metal, of which the older return vectors from every question.
@@ -52,8 +52,9 @@ fn works_at_random(host: &mut Host) {
 #[test]
 fn a_replacement_of_operator_new_before_or_after_the_agent() {
     let directory = Form::New.directory();
-    let flags = ["-fPIC", "-shared", "-Wno-mismatched-new-delete"];
-    compile(directory, "prefixed_new.cpp", "libprefixed_new.so", &flags);
+    let source = source("prefixed_new.cpp");
+    let arguments = ["-fPIC", "-shared", "-Wno-mismatched-new-delete", &source];
+    compile(directory, &arguments, "libprefixed_new.so");
     let replacement = directory.join("libprefixed_new.so");
     let (agent, replacement) = (common::library().display(), replacement.display());
     works(&format!("{replacement}:{agent}"), |_| {});
