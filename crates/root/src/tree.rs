@@ -100,10 +100,12 @@ impl Tree {
         let is_link = |entry: &Entry| matches!(entry, Entry::Link(_));
         // Links come last: no file is written through one.
         let files = self.entries.iter().filter(|(_, entry)| !is_link(entry));
+        let mut made = PathBuf::new();
         for (path, entry) in files.chain(self.entries.iter().filter(|(_, entry)| is_link(entry))) {
             let target = directory.join(path.trim_start_matches('/'));
-            if let Some(parent) = target.parent() {
+            if let Some(parent) = target.parent().filter(|parent| *parent != made) {
                 std::fs::create_dir_all(parent)?;
+                made = parent.to_owned();
             }
             match entry {
                 Entry::File { bytes, .. } => written += write_sparse(&target, bytes)?,
