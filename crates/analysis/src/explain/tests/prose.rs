@@ -78,6 +78,11 @@ fn reports_of_a_kill_are_one_each() {
             false,
             "subprocess.CalledProcessError: Command '['python', 'x.py']' returned non-zero exit status 137.\n",
         ),
+        (
+            false,
+            "subprocess.CalledProcessError: Command '['python', 'x.py']' died with <Signals.SIGKILL: 9>.\n",
+        ),
+        (false, "make: *** [Makefile:10: test] Killed\n"),
         (false, "{\"error\":\"exit status 137\"}\n"),
         (false, "Error: Process completed with exit code 137.\n"),
         (
