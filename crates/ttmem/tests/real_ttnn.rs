@@ -98,10 +98,21 @@ impl Workload {
 
     /// The workload under a command that runs it with its own standard streams.
     fn of(command: &mut Command, arguments: &[&str]) -> Self {
+        let script = testbed().join("workload.py");
+        let mut workload = Self::spawn(command.arg(script).arg("--stepwise").args(arguments));
+        assert_eq!(workload.line()["step"], "open");
+        workload
+    }
+
+    /// Another script of the testbed on a mock n150, under the agent.
+    fn under_agent(script: &str, shm: &Path) -> Self {
+        let mut command = Command::new(testbed().join("run"));
+        command.args(["--mock", "n150", &format!("--private-shm={}", shm.display())]);
+        Self::spawn(command.arg(testbed().join(script)).env("LD_PRELOAD", agent_library::build()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
         let mut child = command
-            .arg(testbed().join("workload.py"))
-            .arg("--stepwise")
-            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -109,9 +120,7 @@ impl Workload {
             .unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut workload = Self { child, input, output };
-        assert_eq!(workload.line()["step"], "open");
-        workload
+        Self { child, input, output }
     }
 
     /// Lets it take a step and returns what it says then.

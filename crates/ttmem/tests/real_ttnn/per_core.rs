@@ -1,12 +1,12 @@
 //! Buffers that each core allocates by itself, in the hybrid allocator mode (stock ttnn 0.81.1): their bytes count on their own
 //! cores, beside what TT-Metal's view has.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::io::{BufRead as _, Write as _};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{agent_library, is_installed, process, snapshot, testbed};
+use super::{Workload, is_installed, process, snapshot};
 
 /// Number of cores and bytes on each, sorted.
 fn per_core(value: &Value) -> Vec<(u64, u64)> {
@@ -40,18 +40,10 @@ fn bytes_on_single_cores_count_on_those_cores() {
         return;
     }
     let shm = tempfile::tempdir().unwrap();
-    let mut child = Command::new(testbed().join("run"))
-        .args(["--mock", "n150", &format!("--private-shm={}", shm.path().display())])
-        .env("LD_PRELOAD", agent_library::build())
-        .arg(testbed().join("per_core.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let Workload { mut child, mut input, output } =
+        Workload::under_agent("per_core.py", shm.path());
     let mut steps = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+    for line in output.lines() {
         let said: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let (step, pid) = (&said["step"], &said["pid"]);
         let on_cores = per_core(&said["per_core"]);
