@@ -8,7 +8,7 @@ import pytest
 from conftest import needs_ttnn
 
 from ttmem._stats import readable
-from ttmem.pytest_plugin import _Plugin, parse_limit
+from ttmem.pytest_plugin import _Plugin, _test, parse_limit
 
 SAMPLE = """
 import pytest
@@ -76,13 +76,13 @@ def test_a_wrong_limit_is_one_line(pytester, marker):
     """)
     result = pytester.runpytest_subprocess("--ttmem")
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*ERROR at setup of test_limited*", "limit 'dram=1XB': write KIND=SIZE, *", "*device memory (ttmem)*"], consecutive=True)
+    result.stdout.fnmatch_lines(["*ERROR at setup of test_limited*", "limit 'dram=1XB': write KIND=SIZE, *", "*short test summary info*"], consecutive=True)
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
 def test_one_test_that_the_baseline_does_not_have_is_counted_as_one():
     baseline, plugin = {"test_a": {"dram": 1}}, object.__new__(_Plugin)
-    plugin.baseline, plugin.unmeasured = baseline, set()
+    plugin.baseline, plugin.unmeasured, plugin.is_update = baseline, set(), False
     lines = []
     terminal = types.SimpleNamespace(section=lines.append, line=lines.append)
     for new, wanted in ((["test_b"], "1 test is not in the baseline; --ttmem-update-baseline adds it"),
@@ -122,6 +122,78 @@ def test_without_the_option_nothing_is_measured(pytester):
     result = pytester.runpytest_subprocess("--strict-markers")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*device memory*")
+
+
+@pytest.mark.parametrize("nodeid, test", [
+    ("test_a.py::test_one@group", "test_a.py::test_one"),
+    ("test_a.py::test_one[x@y]", "test_a.py::test_one[x@y]"),
+    ("test_a.py::test_one[x@y]@group", "test_a.py::test_one[x@y]"),
+    ("tests@2/test_a.py::test_one", "tests@2/test_a.py::test_one"),
+])
+def test_groups_of_xdist_are_no_part_of_a_test(nodeid, test):
+    assert _test(nodeid) == test
+
+
+@pytest.mark.parametrize("options, line", [
+    (["--ttmem-report=test_it.py"], "ERROR: cannot write test_it.py: File exists"),
+    (["--ttmem-baseline=none/b.json", "--ttmem-update-baseline"], "ERROR: cannot write none/b.json: No such file or directory"),
+    (["--ttmem-baseline=none.json"], "ERROR: cannot read none.json: No such file or directory; --ttmem-update-baseline writes it"),
+    (["--ttmem-baseline=test_it.py", "--ttmem-update-baseline"], "ERROR: test_it.py is no baseline of ttmem (*); restore it, or remove it"),
+    (["--ttmem-baseline=list.json"], "ERROR: list.json is no baseline of ttmem (*); restore it, or remove it"),
+    (["--ttmem-baseline=text.json"], "ERROR: text.json is no baseline of ttmem (*); restore it, or remove it"),
+])
+def test_files_that_cannot_be_used_are_refused_before_any_test_runs(pytester, options, line):
+    test = pytester.makepyfile(test_it="def test_plain(): pass")
+    content = test.read_text()
+    pytester.makefile(".json", list='{"tests": ["a"]}', text='{"tests": {"a": {"dram": "much"}}}')
+    result = pytester.runpytest_subprocess(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([line])
+    assert "Traceback" not in result.stderr.str()
+    assert test.read_text() == content
+
+
+def test_a_new_baseline_is_not_left_empty(pytester):
+    pytester.makepyfile("def test_plain(): assert False")
+    pytester.runpytest_subprocess("--ttmem-baseline=new.json", "--ttmem-update-baseline").assert_outcomes(failed=1)
+    assert not (pytester.path / "new.json").exists()
+
+
+@needs_ttnn
+def test_tracebacks_and_cycles_are_neither_memory_of_the_next_test_nor_leaks(pytester):
+    pytester.makepyfile(test_it=SAMPLE + """
+@pytest.mark.limit_device_leaks
+def test_raises(device):
+    held = tensor(device, 1024)
+    raise ValueError("its own reason")
+
+@pytest.mark.limit_device_memory("dram=1MiB")
+@pytest.mark.limit_device_leaks
+def test_after(device):
+    tensor(device, 64)
+
+@pytest.mark.limit_device_leaks
+def test_cycle(device):
+    class Layer: pass
+    layer = Layer()
+    layer.itself, layer.weights = layer, tensor(device, 64)
+""")
+    result = pytester.runpytest_subprocess("--ttmem", "-k", "raises or after or cycle")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*144 KiB  *::test_after", "FAILED *::test_raises - ValueError: its own reason"])
+
+
+@needs_ttnn
+def test_an_update_of_the_baseline_keeps_what_it_does_not_measure(pytester):
+    pytester.makepyfile(test_it=SAMPLE)
+    update = ["--ttmem-baseline=baseline.json", "--ttmem-update-baseline"]
+    pytester.runpytest_subprocess(*update, "-k", "large").assert_outcomes(passed=1)
+    result = pytester.runpytest_subprocess(*update, "-k", "over or within")
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["ttmem: held 2.02 MiB of dram; the limit is 1.00 MiB", "FAILED *::test_over*"])
+    content = json.loads((pytester.path / "baseline.json").read_text())
+    names = sorted(name.rpartition("::")[2] for name in content["tests"])
+    assert names == ["test_large", "test_within"], "tests that failed are not in it"
 
 
 @needs_ttnn

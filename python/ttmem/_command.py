@@ -75,7 +75,7 @@ def run(*arguments: str) -> str:
     The agent is not loaded into it. Raises CommandError if it ends with another code than 0.
     """
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    done = subprocess.run([find_command(), *arguments], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([find_command(), *arguments], env=environment, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"ttmem ended with {done.returncode}"]
         raise CommandError(lines[-1])

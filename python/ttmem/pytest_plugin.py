@@ -6,9 +6,12 @@ summary and junit files also from workers of pytest-xdist and from children of p
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -25,6 +28,8 @@ _UNITS.update({unit + ending: 1024 ** (1 + "kmgt".index(unit)) for unit in "kmgt
 _LARGEST = 10
 #: L1 with what programs have beside tensors.
 _PROGRAMS = "l1_with_programs"
+#: Marks an error that says what a test held: its traceback has no frame of the test.
+_OURS = "is_of_ttmem"
 _PROPERTY = re.compile(r"ttmem\.(\w+)\.peak_bytes$")
 
 
@@ -116,20 +121,42 @@ class _Plugin:
         self.pid = os.getpid()
         self.peaks: dict[str, dict[str, int]] = {}
         self.unmeasured: set[str] = set()
+        self.unfinished: set[str] = set()
+        self.has_raised = False
         self.live_before: dict[str, int] = {}
         self.began_us = 0
         self.buffers_before: list[_stats.Buffer] = []
+        self.is_update = self.config.getoption("ttmem_update_baseline")
         self.baseline = self._read_baseline()
+        self._check_places()
 
     def _read_baseline(self) -> dict[str, dict[str, int]]:
+        """The peaks of the baseline by test and kind; none if this run writes the first."""
         file = self.config.getoption("ttmem_baseline")
-        if not file or self.config.getoption("ttmem_update_baseline"):
+        if not file:
             return {}
         try:
-            found: dict[str, dict[str, int]] = json.loads(Path(file).read_text(encoding="utf-8"))["tests"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise pytest.UsageError(f"cannot read {file}: {error}; --ttmem-update-baseline writes it") from error
-        return found
+            tests = json.loads(Path(file).read_text(encoding="utf-8"))["tests"]
+            return {str(test): {str(kind): int(peak) for kind, peak in peaks.items()} for test, peaks in tests.items()}
+        except FileNotFoundError as error:
+            if self.is_update:
+                return {}
+            raise pytest.UsageError(f"cannot read {file}: {error.strerror}; --ttmem-update-baseline writes it") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise pytest.UsageError(f"{file} is no baseline of ttmem ({error}); restore it, or remove it") from error
+
+    def _check_places(self) -> None:
+        """Refuses a baseline or a report that could not be written at the end."""
+        try:
+            if self.config.getoption("ttmem_report"):
+                os.makedirs(self.config.getoption("ttmem_report"), exist_ok=True)
+            if self.is_update and not self.is_worker:
+                with open(self.config.getoption("ttmem_baseline"), "a", encoding="utf-8") as file:
+                    is_new = file.tell() == 0
+                if is_new:
+                    os.unlink(file.name)
+        except OSError as error:
+            raise pytest.UsageError(f"cannot write {error.filename}: {error.strerror}") from error
 
     # -- In the process that runs the tests ---------------------------------------------------------------------------
 
@@ -141,6 +168,7 @@ class _Plugin:
         if self.reason:
             return
         try:
+            self._release_traceback()
             _stats.reset_peak_memory_stats()
             self.live_before = {kind: _stats.memory_allocated(kind=kind) for kind in KINDS}
             self.buffers_before = _stats.buffers() if _leaks_allowed(item) is not None else []
@@ -148,20 +176,37 @@ class _Plugin:
         except (_agent.AgentError, _command.CommandError) as error:
             self.reason = str(error)
 
+    def _release_traceback(self) -> None:
+        """Frees the tensors that only the traceback of an earlier test holds, so that they do not count for the next one.
+
+        pytest itself drops it later, between setup and call.
+        """
+        if self.has_raised:
+            for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+                with contextlib.suppress(AttributeError):
+                    delattr(sys, name)
+            gc.collect()
+        self.has_raised = False
+
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: Any) -> Generator[None, Any, None]:
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, None]:
         outcome = yield
-        report = outcome.get_result()
-        if report.when == "call":
-            self._measure(item)
-            report.user_properties = list(item.user_properties)
-            self._fail(report, self._broken_limits(item))
-        elif report.when == "teardown":
-            self._fail(report, self._leaks(item))
-            if os.getpid() != self.pid:
-                # A forked child ends without the functions that run at exit.
-                self._write_report(re.sub(r"\W+", "-", item.nodeid).strip("-"))
-                _agent._remove_segment(os.getpid())
+        self._measure(item)
+        _fail(outcome, self._broken_limits(item))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, None]:
+        outcome = yield
+        _fail(outcome, self._leaks(item))
+        if os.getpid() != self.pid:
+            # A forked child ends without the functions that run at exit.
+            self._write_report(re.sub(r"\W+", "-", item.nodeid).strip("-"))
+            _agent._remove_segment(os.getpid())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: Any) -> None:
+        raised = call.excinfo is not None and not getattr(call.excinfo.value, _OURS, False)
+        self.has_raised = self.has_raised or raised
 
     def _measure(self, item: pytest.Item) -> None:
         if self.reason is None:
@@ -173,11 +218,6 @@ class _Plugin:
             except _agent.AgentError as error:
                 self.reason = str(error)
         item.user_properties.append(("ttmem.unmeasured", self.reason))
-
-    def _fail(self, report: Any, messages: list[str]) -> None:
-        if messages and report.passed:
-            report.outcome = "failed"
-            report.longrepr = "\n".join(f"ttmem: {message}" for message in messages)
 
     def _broken_limits(self, item: pytest.Item) -> list[str]:
         limits = _limits(item)
@@ -199,7 +239,8 @@ class _Plugin:
         """Kinds of which the test held more than in the baseline. A test that the baseline does not have passes."""
         allowed = 1 + self.config.getoption("ttmem_tolerance") / 100
         messages = []
-        for kind, before in self.baseline.get(nodeid, {}).items():
+        baseline = {} if self.is_update else self.baseline.get(_test(nodeid), {})
+        for kind, before in baseline.items():
             now = peaks.get(f"ttmem.{kind}.peak_bytes")
             if now is None:
                 messages.append(f"the baseline was not compared: {self.reason}")
@@ -215,7 +256,11 @@ class _Plugin:
             return []
         if self.reason:
             return [f"leaks were not checked: {self.reason}"]
-        if all(_stats.memory_allocated(kind=kind) <= before for kind, before in self.live_before.items()):
+        # The traceback of a test that raised holds its tensors.
+        if self.has_raised or not self._holds_more():
+            return []
+        gc.collect()
+        if not self._holds_more():
             return []
         found = _profile.new_tensors(self.buffers_before, self.began_us, _stats.buffers())
         total = sum(b["bytes"] for b in found)
@@ -226,18 +271,26 @@ class _Plugin:
         lines += [f"{readable(b['bytes'])} of {b['kind']} by {b['op'] or 'an unknown op'}" for b in found[:_LARGEST]]
         return lines
 
-    def pytest_sessionfinish(self) -> None:
-        if not self.config.getoption("numprocesses", None):
-            self._write_report(self.worker)
-        if not self.is_worker:
-            self._write_baseline()
+    def _holds_more(self) -> bool:
+        """True if more is live than before the test."""
+        return any(_stats.memory_allocated(kind=kind) > before for kind, before in self.live_before.items())
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        try:
+            if not self.config.getoption("numprocesses", None):
+                self._write_report(self.worker)
+            if not self.is_worker:
+                self._write_baseline()
+        except (OSError, _command.CommandError) as error:
+            # A report or baseline that is missing without a word would be taken for that of an earlier run.
+            print(f"ttmem: {error}", file=sys.stderr)
+            session.exitstatus = session.exitstatus or pytest.ExitCode.INTERNAL_ERROR
 
     def _write_report(self, name: str) -> None:
         directory = self.config.getoption("ttmem_report")
         segment = None if self.reason or not directory else _agent.segment_path()
         if segment is None:
             return
-        os.makedirs(directory, exist_ok=True)
         for form in ("html", "json"):
             _command.run("report", segment, f"--{form}", "-o", os.path.join(directory, f"{name}.{form}"))
 
@@ -249,6 +302,9 @@ class _Plugin:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when != "call":
             return
+        test = _test(report.nodeid)
+        if not report.passed:
+            self.unfinished.add(test)
         peaks = {}
         for name, value in report.user_properties:
             match = _PROPERTY.match(name)
@@ -257,14 +313,18 @@ class _Plugin:
             elif name == "ttmem.unmeasured":
                 self.unmeasured.add(str(value))
         if peaks:
-            self.peaks[report.nodeid] = peaks
+            self.peaks[test] = peaks
 
     def _write_baseline(self) -> None:
-        if self.config.getoption("ttmem_update_baseline") and self.peaks:
-            text = json.dumps({"version": 1, "tests": self.peaks}, indent=1, sort_keys=True)
+        """Writes the peaks of tests that passed. Tests that failed, or did not run, keep those that they had."""
+        passed = {test: peaks for test, peaks in self.peaks.items() if test not in self.unfinished}
+        if self.is_update and passed:
+            text = json.dumps({"version": 1, "tests": {**self.baseline, **passed}}, indent=1, sort_keys=True)
             Path(self.config.getoption("ttmem_baseline")).write_text(text + "\n", encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.peaks and not self.unmeasured:
+            return
         terminalreporter.section("device memory (ttmem)")
         for reason in sorted(self.unmeasured):
             terminalreporter.line(f"not measured: {reason}")
@@ -274,8 +334,10 @@ class _Plugin:
                 terminalreporter.line(f"largest peaks of {kind.replace('_with_', ' with ')}, {len(rows)} of {len(self.peaks)} tests used it:")
             for size, name in rows[:_LARGEST]:
                 terminalreporter.line(f"  {readable(size):>12}  {name}")
+        if not any(map(any, map(dict.values, self.peaks.values()))) and self.peaks:
+            terminalreporter.line(f"no test of {len(self.peaks)} used device memory")
         new = set(self.peaks) - set(self.baseline)
-        if self.baseline and new:
+        if self.baseline and new and not self.is_update:
             tests, them = ("test is", "it") if len(new) == 1 else ("tests are", "them")
             terminalreporter.line(f"{len(new)} {tests} not in the baseline; --ttmem-update-baseline adds {them}")
 
@@ -319,6 +381,20 @@ def _peak_in(listing: dict[str, Any], kind: str) -> int | None:
             return None
         highest = max(highest, -(-peak // banks) if banks else 0)
     return highest
+
+
+def _fail(outcome: Any, messages: list[str]) -> None:
+    """Fails a test, unless it failed for a reason of its own."""
+    if messages and outcome.excinfo is None:
+        error = pytest.fail.Exception("\n".join(f"ttmem: {message}" for message in messages), pytrace=False)
+        setattr(error, _OURS, True)
+        outcome.force_exception(error)
+
+
+def _test(nodeid: str) -> str:
+    """The id of a test without the group that pytest-xdist appends with `--dist loadgroup`."""
+    name, _, group = nodeid.rpartition("@")
+    return name if name and not set(group) & set("]:") else nodeid
 
 
 def _apart(size: int, other: int) -> str:
