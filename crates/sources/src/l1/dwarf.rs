@@ -9,8 +9,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use elf::ElfBytes;
+use elf::endian::AnyEndian;
 use gimli::{EndianSlice, LittleEndian};
-use object::{Object as _, ObjectSection as _};
 use ttmem_model::Arch;
 
 use super::layout::{CoreInfoFields, Field, KernelConfig, Layout, Mailbox, MemoryMap, Row};
@@ -53,7 +54,7 @@ pub enum DwarfError {
         /// The file.
         file: String,
         /// The error.
-        error: object::Error,
+        error: elf::ParseError,
     },
     /// The debug information is damaged.
     #[error("unknown TT-Metal layout: {file} has damaged debug information: {error}")]
@@ -75,7 +76,7 @@ pub enum DwarfError {
 
 /// The result of reading one file.
 enum Flaw {
-    Elf(object::Error),
+    Elf(elf::ParseError),
     Dwarf(gimli::Error),
     Lacks(String),
 }
@@ -100,11 +101,11 @@ pub(crate) fn layout(arch: Arch, elf: &[u8], file: &str) -> Result<Layout, Dwarf
 }
 
 fn from_elf(arch: Arch, elf: &[u8], label: &str) -> Result<Layout, Flaw> {
-    let object = object::File::parse(elf).map_err(Flaw::Elf)?;
+    let elf = ElfBytes::<AnyEndian>::minimal_parse(elf).map_err(Flaw::Elf)?;
     let section = |id: gimli::SectionId| -> Result<Slice<'_>, gimli::Error> {
-        let section = object.section_by_name(id.name());
-        let data = section.and_then(|section| section.data().ok()).unwrap_or_default();
-        Ok(EndianSlice::new(data, LittleEndian))
+        let section = elf.section_header_by_name(id.name()).ok().flatten();
+        let data = section.and_then(|section| elf.section_data(&section).ok());
+        Ok(EndianSlice::new(data.map_or(&[][..], |(data, _compression)| data), LittleEndian))
     };
     let dwarf = gimli::Dwarf::load(section)?;
     let mut headers = dwarf.units();
