@@ -108,9 +108,12 @@ pub(crate) struct Blocks {
     pub(crate) largest_allocated: Option<Block>,
     /// The largest hole, if any.
     pub(crate) largest_hole: Option<Block>,
+    /// True if addresses are offsets from the start of the region, as in files with a `Block table:`.
+    #[serde(skip)]
+    pub(crate) is_offset: bool,
 }
 
-/// A block. Addresses count from the start of the region in files with a `Block table:`, else from address 0.
+/// A block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Block {
     /// Address.

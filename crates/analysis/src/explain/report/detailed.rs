@@ -42,8 +42,8 @@ struct Reader {
 
 impl Reader {
     fn line(&mut self, line: &str) {
-        if let Some(block) = block(line) {
-            self.section.add(block);
+        if let Some(row) = block(line) {
+            self.section.add(row);
             return;
         }
         let cells = cells(line);
@@ -94,14 +94,15 @@ impl Reader {
 }
 
 impl Section {
-    fn add(&mut self, (block, allocated): (Block, bool)) {
+    fn add(&mut self, Row { block, is_allocated, is_offset }: Row) {
         let blocks = self.blocks.get_or_insert_default();
+        blocks.is_offset = is_offset;
         self.sum = self.sum.saturating_add(block.bytes);
         // An empty region has one free block of 0 bytes.
         if block.bytes == 0 {
             return;
         }
-        let (count, largest) = if allocated {
+        let (count, largest) = if is_allocated {
             (&mut blocks.allocated, &mut blocks.largest_allocated)
         } else {
             self.free_sum = self.free_sum.saturating_add(block.bytes);
@@ -156,24 +157,32 @@ fn heading(name: &str, value: &str) -> Option<(Kind, Option<String>)> {
     }
 }
 
-/// A row of the block table, and whether it is allocated: six columns (`Block Address Size PrevID NextID Allocated`), or
-/// before 2025 `,,,address,size,Y`.
-fn block(line: &str) -> Option<(Block, bool)> {
+/// A row of the block table.
+struct Row {
+    block: Block,
+    is_allocated: bool,
+    /// True if the address is an offset from the start of the region.
+    is_offset: bool,
+}
+
+/// Reads a row of six columns (`Block Address Size PrevID NextID Allocated`), or before 2025 `,,,address,size,Y`.
+fn block(line: &str) -> Option<Row> {
     if let Some(row) = line.strip_prefix(",,,") {
         let mut cells = row.split(',').map(str::trim);
         let (address, bytes, allocated) = (cells.next()?, cells.next()?, cells.next()?);
-        return Some((
-            Block { address: address.parse().ok()?, bytes: bytes.parse().ok()? },
-            allocated == "Y",
-        ));
+        return Some(Row {
+            block: Block { address: address.parse().ok()?, bytes: bytes.parse().ok()? },
+            is_allocated: allocated == "Y",
+            is_offset: false,
+        });
     }
     let mut cells = line.split_whitespace();
     cells.next()?.parse::<u64>().ok()?;
     let (address, bytes) = (cells.next()?.parse().ok()?, cells.next()?.parse().ok()?);
-    let allocated = match cells.nth(2)? {
+    let is_allocated = match cells.nth(2)? {
         "yes" => true,
         "no" => false,
         _ => return None,
     };
-    Some((Block { address, bytes }, allocated))
+    Some(Row { block: Block { address, bytes }, is_allocated, is_offset: true })
 }

@@ -9,6 +9,10 @@ use crate::explain::units::{self, bytes, grouped};
 /// A table of more rows than this is cut; JSON has them all.
 const MAX_ROWS: usize = 200;
 
+/// What the files of programs have. They are written where TT-Metal compiles a program (`ProgramImpl::compile`, 0.76.0, 0.81.1).
+const PROGRAMS: &str = "Each row has what the allocators held when a program was compiled: tensors, without the program's own \
+                        circular buffers and kernels. A program of the cache has no row.";
+
 const HEADING: [&str; 8] =
     ["program", "memory", "banks", "capacity", "used", "free", "largest free", "fragmented"];
 
@@ -32,8 +36,11 @@ impl MemoryReport {
         };
         let mut ids: Vec<u64> = self.usages.iter().filter_map(|usage| usage.program).collect();
         ids.dedup();
-        let programs =
-            if ids.is_empty() { String::new() } else { format!(" after {}", programs(ids.len())) };
+        let programs = match (ids.len(), self.form) {
+            (0, _) => String::new(),
+            (count, Form::Results) => format!(" after {}", programs(count)),
+            (count, _) => format!(" at the compilation of {}", programs(count)),
+        };
         format!("{}: {contents}{programs} (bytes of one bank){unit}", self.source)
     }
 
@@ -91,6 +98,10 @@ impl MemoryReport {
         }
         if self.usages.is_empty() {
             notes.push("The file has a header and no rows.".to_owned());
+        } else if self.form != Form::Results
+            && self.usages.iter().any(|usage| usage.program.is_some())
+        {
+            notes.push(PROGRAMS.to_owned());
         }
         notes
     }
@@ -138,9 +149,10 @@ fn totals(usage: &Usage) -> Option<String> {
 fn blocks(usage: &Usage) -> Option<String> {
     let blocks = usage.blocks.filter(|blocks| blocks.allocated + blocks.holes > 0)?;
     let program = usage.program.map(|program| format!("program {program}, ")).unwrap_or_default();
+    let at = if blocks.is_offset { "at offset" } else { "at" };
     let largest = |block: Option<Block>| match block {
         Some(block) => {
-            format!(", the largest {} at {}", bytes(block.bytes), units::address(block.address))
+            format!(", the largest {} {at} {}", bytes(block.bytes), units::address(block.address))
         }
         None => String::new(),
     };

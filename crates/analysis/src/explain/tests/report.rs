@@ -139,6 +139,7 @@ fn the_detailed_report_of_2023_goes_bank_by_bank() {
     let dram = &report.usages[0];
     assert_eq!(sizes(dram), [1024 << 10, 1 << 10, 1023 << 10, 1000 << 10].map(Some));
     assert_eq!(dram.blocks.unwrap().largest_allocated, Some(Block { address: 32, bytes: 1024 }));
+    assert!(report.notes()[0].contains(", the largest 1,024 bytes at 0x00000020 (32); 1 hole"));
 }
 
 #[test]
@@ -160,9 +161,10 @@ fragmented_detailed_memory_usage.csv: memory in use, with the table of blocks (b
   dram         12  1,072,693,184        0  1,072,693,184  1,072,693,184       0.0 %
   l1           64      1,393,312  655,360        737,952        131,072      82.2 %
   l1_small                     0        0              0              0
-  dram: 0 blocks allocated; 1 hole, the largest 1,072,693,184 bytes (1023.0 MiB) at 0x00000000 (0).
-  l1: 5 blocks allocated, the largest 131,072 bytes (128.0 KiB) at 0x001142a0 (1,131,168); 6 holes,
-  the largest 131,072 bytes (128.0 KiB) at 0x001342a0 (1,262,240).
+  dram: 0 blocks allocated; 1 hole, the largest 1,072,693,184 bytes (1023.0 MiB) at offset
+  0x00000000 (0).
+  l1: 5 blocks allocated, the largest 131,072 bytes (128.0 KiB) at offset 0x001142a0 (1,131,168); 6
+  holes, the largest 131,072 bytes (128.0 KiB) at offset 0x001342a0 (1,262,240).
 ";
     assert_eq!(findings.render(100, true), expected);
     let narrow = findings.render(60, true);

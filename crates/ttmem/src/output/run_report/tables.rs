@@ -231,8 +231,8 @@ pub(super) fn draw_largest(sheet: &mut Sheet<'_>, largest: &Largest) {
         shown => format!("{shown} of {}", largest.of),
     };
     let title = match largest.of {
-        1 => format!("The only {label} buffer {moment}"),
-        _ => format!("Largest {label} buffers {moment} ({number})"),
+        1 => format!("The only {label} buffer {moment}: bytes, address, age"),
+        _ => format!("Largest {label} buffers {moment} ({number}): bytes, address, age"),
     };
     heading(sheet, &title);
     let has_room = page.width >= ROOMY;
