@@ -68,7 +68,7 @@ pub struct Device {
     pub bdf: Option<String>,
     /// Architecture, from the PCI device number.
     pub arch: Field<Arch>,
-    /// The driver's name of the board.
+    /// The driver's name of the board; where it gives none, that of the PCI function's subsystem.
     pub card_type: Field<String>,
     /// The board id.
     pub serial: Field<u64>,

@@ -103,7 +103,7 @@ fn without_telemetry(chip: &JoinedChip, device: &Device) -> Option<Finding> {
     let mut telemetry = device.telemetry.values();
     let has_none =
         telemetry.all(|field| field.as_ref().is_err_and(|missing| is_unsupported(missing.reason)));
-    let is_named = device.card_type.is_ok() || device.serial.is_ok() || device.asic_id.is_ok();
+    let is_named = device.serial.is_ok() || device.asic_id.is_ok();
     (has_none && !is_named && !device.telemetry.is_empty()).then(|| {
         Subject::chip(chip).finding(
             "no-telemetry",

@@ -49,7 +49,7 @@ rules! {
     REGION_TOTAL = "region-total", [Upstream],
         "The circular buffers of the chip's regions: the most over cached programs, without dataflow buffers.";
     BOARD = "board-table", [Kmd],
-        "A constant of the board: the driver names the board, a table in ttmem has its number.";
+        "A constant of the board that the driver or PCI names; a table in ttmem has its number.";
     BANKS = "allocator-banks", [Kmd, Agent],
         "The banks of the main allocator times the bytes of one: no driver names the board.";
     CORE_GRID = "core-grid", [L1, Kmd],

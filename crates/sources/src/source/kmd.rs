@@ -10,6 +10,7 @@ mod device;
 mod files;
 pub(crate) mod holders;
 mod lasting;
+mod text;
 pub mod windows;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use ttmem_model::board::Arch;
+use ttmem_model::board::{Arch, Board};
 use ttmem_model::facts::{Device, Field, PcieFacts, PcieWords};
 use ttmem_model::metric::Metric;
 use ttmem_model::order::Gather as _;
@@ -11,6 +11,7 @@ use ttmem_model::reading::Missing;
 
 use super::files::{Files, FolderKind};
 use super::lasting::Lasting;
+use super::text::{ONES, halves, hexadecimal, is_ones, is_version_of_zeros, lanes, transfer_rate};
 use super::{Wanted, holders};
 use crate::source::shorten;
 use ttmem_root::clock::Clock;
@@ -103,9 +104,6 @@ pub(super) const COUNTERS: [&str; 4] = [
     "mst_posted_wr_data_word_sent0",
     "mst_posted_wr_data_word_sent1",
 ];
-
-/// Every bit of a register set, in the decimal of a counter or clock.
-const ONES: &str = "4294967295";
 
 /// The driver's attributes that are read at every sample, besides the ASIC id.
 pub(super) fn gauges() -> &'static [Gauge] {
@@ -208,9 +206,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn lasting(&mut self, hwmon: Field<String>) -> Lasting {
+        let arch = self.arch();
+        let named = self.text("tt_card_type");
         Lasting {
-            arch: self.arch(),
-            card_type: self.text("tt_card_type"),
+            card_type: named.or_else(|why| self.board_of_subsystem(arch.as_ref().ok()).ok_or(why)),
+            arch,
             serial: self.id("tt_serial"),
             firmware: self.firmware(),
             max_speed_gts: self.number(FolderKind::Pci, "max_link_speed", transfer_rate),
@@ -289,10 +289,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The board that the PCI function names: its subsystem has the code of the board id. The kernel remembers it through a
+    /// reset, and firmware in recovery mode has nothing else (tt-kmd 1.34 `blackhole.c`, tt-smi `reset.py`).
+    fn board_of_subsystem(&self, arch: Option<&Arch>) -> Option<String> {
+        let code = hexadecimal(&self.files.text(FolderKind::Pci, "subsystem_device").ok()?)?;
+        let is_it = |board: &&Board| board.code == code && Some(&board.arch) == arch;
+        Some(Board::ALL.iter().find(is_it)?.name.to_owned())
+    }
+
     fn arch(&mut self) -> Field<Arch> {
-        let device = self.number(FolderKind::Pci, "device", |text| {
-            u16::from_str_radix(text.trim_start_matches("0x"), 16).ok()
-        })?;
+        let device = self.number(FolderKind::Pci, "device", hexadecimal)?;
         Arch::from_pci_device(device).ok_or_else(|| {
             Missing::unsupported(format!(
                 "PCI device {device:#06x} is neither Wormhole nor Blackhole"
@@ -375,7 +381,7 @@ impl<'a> Reader<'a> {
 
     /// The reason that the device is gone, if it is: a read failed so, or all its files disappeared with its directory.
     fn vanished(self, device: &Device, attributes: &str) -> Option<Missing> {
-        let silent = device.card_type.is_err() && device.serial.is_err() && device.asic_id.is_err();
+        let silent = device.serial.is_err() && device.asic_id.is_err();
         self.vanished.or_else(|| {
             let gone = silent && self.root.list(attributes).is_err_and(|error| error.is_absent());
             gone.then(|| Missing::failed("the chip went away while its files were read"))
@@ -414,38 +420,6 @@ fn answers_ones(files: &Files) -> bool {
         || COUNTERS.iter().any(|name| is(FolderKind::Counters, name, ONES))
 }
 
-/// True for a number with all bits set: signed, in hexadecimal digits, or of 4 (with 12 and 8, Ethernet firmware), 16, 32 or 64 bits.
-fn is_ones(number: &str) -> bool {
-    let digits = number.strip_prefix("0x").unwrap_or(number);
-    let is_hexadecimal =
-        digits.len() > 1 && digits.bytes().all(|digit| matches!(digit, b'f' | b'F'));
-    is_hexadecimal
-        || matches!(number, "-1" | "15" | "255" | "4095" | "65535" | ONES | "18446744073709551615")
-}
-
-/// The two words of the chip that an id consists of.
-fn halves(id: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = id.to_be_bytes();
-    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
-}
-
-/// True for a version of which every field is 0: the firmware's table has no such entry.
-fn is_version_of_zeros(text: &str) -> bool {
-    text.contains('.') && text.bytes().all(|byte| matches!(byte, b'0' | b'.'))
-}
-
-/// `16.0 GT/s PCIe` as 16.0; at most twice the rate of PCIe 7.0. Kernels before 5.7 leave out `PCIe`.
-fn transfer_rate(text: &str) -> Option<f64> {
-    let (number, unit) = text.split_once(' ')?;
-    let number = number.parse::<f64>().ok()?;
-    (matches!(unit, "GT/s" | "GT/s PCIe") && number > 0.0 && number <= 256.0).then_some(number)
-}
-
-/// Lanes of a link. A device that fell off the bus answers 0 or 255.
-fn lanes(text: &str) -> Option<u64> {
-    text.parse().ok().filter(|lanes| (1..=32).contains(lanes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::KmdSource;
@@ -464,12 +438,27 @@ mod tests {
         KmdSource::default().read(&Root::memory(tree), Clock::Fixed(NOW)).devices.remove(0)
     }
 
+    /// A chip in reset or in recovery has no board id; a subsystem of another architecture is none of its boards.
+    #[test]
+    fn a_board_that_the_driver_does_not_name_is_that_of_the_subsystem() {
+        let ones = ("tt_aiclk", "4294967295");
+        let named = |subsystem: &str| {
+            device(&[ones, ("tt_card_type", "unknown"), ("subsystem_device", subsystem)]).card_type
+        };
+        assert_eq!(named("0x0014").unwrap(), "n300");
+        assert_eq!(named("0x0035").unwrap(), "galaxy-wormhole");
+        for other in ["0x0046", "0xffff", "x"] {
+            assert!(named(other).is_err(), "{other}");
+        }
+    }
+
     /// Whatever width and form the driver prints a word in that the chip answered with all bits set.
     #[test]
     fn all_ones_are_no_name_no_version_no_id_and_no_temperature() {
         let words = ["-1", "0xffffffff", "FFFFFFFF", "255", "65535", "4294967295"];
         for word in words.into_iter().chain(["-1.-1.-1.-1", "65535.65535", "255.15.4095"]) {
-            let device = device(&[("tt_card_type", word), ("tt_fw_bundle_ver", word)]);
+            let subsystem = ("subsystem_device", "0xffff");
+            let device = device(&[("tt_card_type", word), ("tt_fw_bundle_ver", word), subsystem]);
             assert!(!device.answers_ones);
             let why = device.card_type.unwrap_err().detail;
             assert_eq!(&*why, "tt_card_type: the chip answers with all ones", "{word}");

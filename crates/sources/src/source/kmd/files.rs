@@ -55,7 +55,13 @@ impl Folders {
         attributes.extend(names(gauges()));
         let mut hwmon: Vec<&str> = names(sensors()).collect();
         if has_lasting {
-            pci.extend(["device", "max_link_speed", "max_link_width", "numa_node"]);
+            pci.extend([
+                "device",
+                "subsystem_device",
+                "max_link_speed",
+                "max_link_width",
+                "numa_node",
+            ]);
             attributes.extend(["tt_card_type", "tt_serial"]);
             attributes.extend(FIRMWARE.iter().map(|(file, _)| *file));
             hwmon.extend(names(limits()));
