@@ -7,7 +7,7 @@ use ttmem_model::{MissingReason, Pid, Reading};
 use ttmem_sources::source::kmd::DriverVersion;
 use ttmem_sources::source::kmd::windows::total;
 
-use super::{Check, Inputs, bus, count, findings};
+use super::{Check, Inputs, bus, count, findings, who};
 use ttmem_root::Access;
 
 pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
@@ -208,7 +208,8 @@ fn named(paths: &[String], one: &str, several: &str) -> String {
 fn firmware(inputs: &Inputs<'_>) -> Option<Check> {
     let mut bundles: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let local = inputs.snapshot.chips.iter().filter(|chip| chip.bdf.is_some());
-    let answering: Vec<&Chip> = local.filter(|chip| !chip.firmware.is_empty()).collect();
+    let is_reached = |chip: &&Chip| who::unreachable(inputs.snapshot, chip.id).is_none();
+    let answering: Vec<&Chip> = local.filter(is_reached).collect();
     let mut without = 0;
     for chip in &answering {
         let (Some(arch), Some(bundle)) = (chip.arch, chip.firmware.get("bundle")) else {

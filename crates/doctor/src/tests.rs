@@ -4,8 +4,7 @@ use super::*;
 use ttmem_fake as fake;
 use ttmem_fake::segment::{NewBuffer, Segment};
 use ttmem_fake::{Host, PID, Process};
-use ttmem_root::Clock;
-use ttmem_root::Tree;
+use ttmem_root::{Clock, Entry, Tree};
 use ttmem_sources::Collector;
 
 const N150: u64 = 0x0000_0180_0000_0001;
@@ -397,4 +396,15 @@ fn a_holder_of_a_lock_that_is_hidden_has_not_ended() {
     let (holder, has_ended, _, text) = seen("nosuid", "");
     assert_eq!((holder, has_ended), (None, true));
     assert!(text.ends_with("is held by process 4242, which has ended"), "{text}");
+}
+
+#[test]
+fn a_chip_without_a_version_is_counted_beside_those_that_have_one() {
+    let host = Host::new().board(fake::Board::n150()).board(fake::Board::n150().serial(7));
+    let device = host.device_directory(0);
+    let attributes = host.file(format!("{device}/tt_fw_bundle_ver"), Entry::file("0.0.0.0\n"));
+    let all = ["m3app_fw", "m3bl_fw", "arc_fw", "eth_fw", "ttflash"].into_iter();
+    let host = all.fold(attributes, |host, name| host.without(format!("{device}/tt_{name}_ver")));
+    let text = check(&diagnose(host.into_tree()), "firmware").text;
+    assert_eq!(text, "wormhole 19.6.0.0, 1 chip without a bundle version");
 }

@@ -278,7 +278,7 @@ const UNREACHABLE: [&str; 4] =
     ["chip-answers-ones", "chip-vanished", "device-late", "no-telemetry"];
 
 /// The reason that nothing can be known of a chip, from its findings.
-fn unreachable(snapshot: &Snapshot, chip: ChipId) -> Option<String> {
+pub(crate) fn unreachable(snapshot: &Snapshot, chip: ChipId) -> Option<String> {
     let finding = snapshot
         .findings
         .iter()
