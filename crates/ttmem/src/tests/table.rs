@@ -204,3 +204,12 @@ fn owners_that_could_not_be_listed_are_not_none() {
     snapshot.chips[0].owners.outside_namespace = Reading::Missing(denied);
     assert_eq!(owners(&snapshot), Some(true));
 }
+
+#[test]
+fn a_long_board_ends_before_the_version() {
+    let mut snapshot = made::one();
+    snapshot.chips[0].board = None;
+    let table = at(91, &snapshot);
+    let words = table.lines().flat_map(str::split_whitespace);
+    assert!(words.into_iter().any(|word| word == "19.4.2.0"), "{table}");
+}

@@ -9,6 +9,7 @@ use ttmem_model::{Missing, Reading};
 
 use crate::output::page::{FULL_WIDTH, Page, Role};
 use crate::output::sheet::{Rule, Sheet};
+use crate::output::text::width;
 use crate::output::{amount, bar, naming};
 
 /// The columns of a frame: board and bars; amounts; origin and telemetry.
@@ -129,12 +130,15 @@ fn draw_chip(
     chip: &Chip,
     board_columns: usize,
 ) {
+    /// Columns of the longest version that is not cut.
+    const MOST_VERSION: usize = 12;
     let page = sheet.page();
     let mut line = sheet.start_row();
     line.push_right(Role::Strong, &chip.index.to_string(), LABELS - 1);
     line.pad_to(LABELS);
     let firmware = naming::firmware(chip).unwrap_or(page.glyphs().dash);
-    line.push(Role::Strong, &naming::board(chip, board_columns), frame.at(FIRST_END) - 1);
+    let board_end = frame.at(FIRST_END) - width(firmware).min(MOST_VERSION) - 1;
+    line.push(Role::Strong, &naming::board(chip, board_columns), board_end);
     line.push_right(Role::Plain, firmware, frame.at(FIRST_END));
     line.rule_at(frame.rules[1]);
     line.pad_to(frame.at(SECOND.0));
