@@ -259,7 +259,11 @@ pub(super) fn push_name(line: &mut Line<'_>, process: &Process, end: usize) {
     let start = line.columns();
     let room = end.saturating_sub(start);
     if !(process.name.trim().is_empty() && state.is_some()) {
-        let name_room = room.saturating_sub(tag_columns).max(LEAST_NAME.min(room));
+        let has_tags = room >= LEAST_NAME + 3 + LEAST_TAG;
+        let name_room = match has_tags {
+            true => room.saturating_sub(tag_columns).max(LEAST_NAME),
+            false => room,
+        };
         line.push(Role::Plain, &naming::process(process), start + name_room);
     }
     for (role, tag) in tags {
