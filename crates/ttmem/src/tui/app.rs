@@ -1,7 +1,7 @@
 //! The state of the live view, and its update for every event.
 //!
 //! Pure: no I/O, no clock, no terminal. Events carry the time, and work for the outside is returned as an [`Action`].
-//! Views draw from the state and never change it.
+//! Views draw from the state and never change it, but for the end of what scrolls.
 
 mod buffers;
 mod chart;
@@ -17,6 +17,7 @@ mod sample;
 mod subjects;
 mod telemetry;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use ttmem_model::order;
@@ -98,8 +99,6 @@ pub(crate) struct Cursors {
     pub(crate) finding: usize,
     /// Scroll offset of the telemetry, in lines.
     pub(crate) telemetry: usize,
-    /// Scroll offset of the details of a process, in lines.
-    pub(crate) details: usize,
 }
 
 /// The state.
@@ -119,6 +118,8 @@ pub(crate) struct App {
     pub(super) focus: Focus,
     pub(super) only: Only,
     pub(super) cursors: Cursors,
+    /// Scroll offset of the details of a process, buffer or core, in lines. Drawing limits it to their length.
+    pub(super) scroll: Cell<usize>,
     pub(super) order: Order,
     pub(super) chip_order: ChipOrder,
     pub(super) filter: Filter,
@@ -156,6 +157,7 @@ impl App {
             focus: Focus::default(),
             only: Only::default(),
             cursors: Cursors::default(),
+            scroll: Cell::default(),
             order: Order {
                 column: settings.sort,
                 ascending: settings.ascending,

@@ -51,8 +51,6 @@ pub(crate) struct Buffers {
     pub(crate) reversed: bool,
     /// True if the details of the selected buffer replace the table on a small screen.
     pub(crate) details: bool,
-    /// Scroll offset of the details, in lines.
-    pub(crate) scroll: usize,
     /// The selected buffer.
     pub(super) cursor: Option<BufferId>,
     /// Indexes of the visible buffers in the list.
@@ -201,7 +199,7 @@ impl App {
     /// Selects a visible buffer.
     pub(super) fn put_buffer_cursor(&mut self, index: usize) {
         self.buffers.cursor = self.buffers.at(index).map(BufferId::of);
-        self.buffers.scroll = 0;
+        self.scroll.set(0);
     }
 
     /// Selects the first buffer of the next allocator.

@@ -121,6 +121,7 @@ impl App {
 
     fn open(&mut self, view: View) -> Action {
         self.view = view;
+        self.scroll.set(0);
         if view != View::Buffers {
             self.buffers.discard();
         }
@@ -156,11 +157,11 @@ impl App {
             (View::Overview, _) if self.focus == Focus::Processes => self.step_row(step),
             (View::Overview, _) => self.step_chip(step),
             (View::Processes, Step::PageUp | Step::PageDown) if self.details.is_some() => {
-                self.cursors.details = self.scrolled(self.cursors.details, step);
+                self.scroll_details(step);
             }
             (View::Processes, _) => self.step_row(step),
             (View::Buffers, Step::PageUp | Step::PageDown) if self.buffers.has_details() => {
-                self.buffers.scroll = self.scrolled(self.buffers.scroll, step);
+                self.scroll_details(step);
             }
             (View::Buffers, _) => self.step_buffer(step),
             (View::Ops, _) => self.step_op(step),
@@ -172,15 +173,13 @@ impl App {
         }
     }
 
-    /// The scroll offset of details, half a pane further.
-    pub(super) fn scrolled(&self, offset: usize, step: Step) -> usize {
-        /// Upper bound of the lines of details.
-        const LINES: usize = 400;
-        let lines = (self.page / 2).max(1);
-        match step {
+    /// Scrolls details by half a pane.
+    pub(super) fn scroll_details(&self, step: Step) {
+        let (offset, lines) = (self.scroll.get(), (self.page / 2).max(1));
+        self.scroll.set(match step {
             Step::PageUp => offset.saturating_sub(lines),
-            _ => (offset + lines).min(LINES),
-        }
+            _ => offset.saturating_add(lines),
+        });
     }
 
     fn step_in_time(&mut self, step: Step) {
@@ -222,7 +221,7 @@ impl App {
             View::L1 => return self.read_devices(),
             View::Buffers if self.buffers.current().is_some() => {
                 self.buffers.details = !self.buffers.details;
-                self.buffers.scroll = 0;
+                self.scroll.set(0);
             }
             View::Buffers => {}
             View::Ops => {
@@ -266,7 +265,7 @@ impl App {
         if self.replay.is_some() && self.details.as_ref().is_none_or(|(shown, _)| *shown != process)
         {
             self.details = Some((process, Some(Details::not_recorded())));
-            self.cursors.details = 0;
+            self.scroll.set(0);
             return Action::Draw;
         }
         if self.details.as_ref().is_some_and(|(shown, _)| *shown == process) {
@@ -274,7 +273,7 @@ impl App {
             return Action::Draw;
         }
         self.details = Some((process, None));
-        self.cursors.details = 0;
+        self.scroll.set(0);
         Action::Details(process)
     }
 

@@ -44,8 +44,6 @@ pub(crate) struct Cores {
     pub(crate) cursor: (u8, u8),
     /// The quantity shown in the grid.
     pub(crate) heat: Heat,
-    /// Scroll offset of the details of the selected core, in lines.
-    pub(crate) scroll: usize,
 }
 
 impl Cores {
@@ -165,10 +163,10 @@ impl App {
         let Some(grid) = cores.and_then(|cores: &ChipReport| cores.grid) else { return };
         let (right, bottom) = (grid.columns.saturating_sub(1), grid.rows.saturating_sub(1));
         let (x, y) = self.cores.cursor;
-        self.cores.scroll = match step {
-            Step::PageUp | Step::PageDown => self.scrolled(self.cores.scroll, step),
-            _ => 0,
-        };
+        match step {
+            Step::PageUp | Step::PageDown => self.scroll_details(step),
+            _ => self.scroll.set(0),
+        }
         self.cores.cursor = match step {
             Step::Left => (x.saturating_sub(1), y),
             Step::Right => ((x + 1).min(right), y),
@@ -185,6 +183,6 @@ impl App {
         let chips: Vec<ChipId> = self.chips().iter().map(|chip| chip.id).collect();
         let next = (self.chip_index() + 1) % chips.len().max(1);
         self.cursors.chip = chips.get(next).copied();
-        self.cores.scroll = 0;
+        self.scroll.set(0);
     }
 }

@@ -191,6 +191,12 @@ fn details_that_do_not_fit_scroll_to_their_last_line() {
     press(&mut app, "⇟⇟⇟");
     let text = screen(&app, small);
     assert!(text.contains(smallest) && text.contains("PgUp PgDn: 0 more"), "{text}");
+    for _ in 0..9 {
+        press(&mut app, "⇟");
+        assert_eq!(screen(&app, small), text, "nothing is below");
+    }
+    press(&mut app, "⇞");
+    assert_ne!(screen(&app, small), text, "the way back begins at the last line");
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn draw_chip(app: &App, canvas: &mut Canvas<'_>, area: Rect, cores: &ChipReport)
     let beside = Rect { x: area.x + width + 2, width: area.width - width - 2, height, ..area };
     match app.core() {
         Some(core) => {
-            core::draw(canvas, beside, (cores, core), app.cores.scroll);
+            core::draw(canvas, beside, (cores, core), &app.scroll);
             if space > 0 {
                 let below = Rect { y: area.y + height, height: space, ..area };
                 space::draw(canvas, below, core);

@@ -89,18 +89,18 @@ fn page_keys_scroll_the_details_of_a_buffer_and_the_next_buffer_begins_at_its_to
     scene.type_in("5");
     scene.buffers();
     scene.press(Key::PageDown);
-    assert_eq!(scene.app.buffers.scroll, 0, "without details the cursor moves");
+    assert_eq!(scene.app.scroll.get(), 0, "without details the cursor moves");
     scene.press(Key::Home);
     let first = scene.app.buffers.index();
     scene.press(Key::Enter);
     scene.press(Key::PageDown);
-    assert!(scene.app.buffers.scroll > 0);
+    assert!(scene.app.scroll.get() > 0);
     assert_eq!(scene.app.buffers.index(), first);
     scene.press(Key::PageUp);
-    assert_eq!(scene.app.buffers.scroll, 0);
+    assert_eq!(scene.app.scroll.get(), 0);
     scene.press(Key::PageDown);
     scene.press(Key::Down);
-    assert_eq!((scene.app.buffers.scroll, scene.app.buffers.index()), (0, first + 1));
+    assert_eq!((scene.app.scroll.get(), scene.app.buffers.index()), (0, first + 1));
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(super) fn draw(
     lines.extend(kind.map(|kind| free(kind, buffer)).unwrap_or_default());
     // Where the details are beside the table, these keys move its cursor until Enter.
     let keys = if app.buffers.details { "PgUp PgDn" } else { "Enter, PgDn" };
-    pane::draw(canvas, area, &title, (lines, LABEL), (app.buffers.scroll, keys));
+    pane::draw(canvas, area, &title, (lines, LABEL), (&app.scroll, keys));
 }
 
 fn lines(

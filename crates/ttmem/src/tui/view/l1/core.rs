@@ -1,5 +1,7 @@
 //! One core: its program, its kernels by name, its circular buffers.
 
+use std::cell::Cell;
+
 use ratatui_core::layout::Rect;
 use ttmem_model::l1::report::{ChipReport, CircularBufferReport, CoreReport, KernelReport};
 use ttmem_model::l1::{Count, Dispatch};
@@ -9,13 +11,13 @@ use crate::output::text::width;
 use crate::tui::look::Role;
 use crate::tui::widget::canvas::Canvas;
 
-/// Draws the details of a core, from line `offset` below its name on. Where they do not fit, the last row gives the number
+/// Draws the details of a core, from line `offset` below its name on, which is limited as in a pane. Where they do not fit, the last row gives the number
 /// of lines below and the total of the circular buffers.
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
     area: Rect,
     (cores, core): (&ChipReport, &CoreReport),
-    offset: usize,
+    offset: &Cell<usize>,
 ) {
     let lines = lines(cores, core);
     let height = usize::from(area.height);
@@ -28,7 +30,8 @@ pub(super) fn draw(
     }
     let [name, listed @ .., (_, total)] = lines.as_slice() else { return };
     let shown = height - 2;
-    let first = offset.min(listed.len().saturating_sub(shown));
+    let first = offset.get().min(listed.len().saturating_sub(shown));
+    offset.set(first);
     let visible = std::iter::once(name).chain(listed.iter().skip(first).take(shown));
     for ((role, line), y) in visible.zip(area.y..) {
         canvas.text(area.x, y, end, *role, line);

@@ -41,7 +41,7 @@ pub(super) fn draw(
     let mut lines = identity(app, snapshot, process);
     lines.extend(memory(app, snapshot, process));
     lines.extend(looked_up(known));
-    pane::draw(canvas, area, &title, (lines, LABEL), (app.cursors.details, "PgUp PgDn"));
+    pane::draw(canvas, area, &title, (lines, LABEL), (&app.scroll, "PgUp PgDn"));
 }
 
 fn identity(app: &App, snapshot: &Snapshot, process: &Process) -> Vec<Line> {
