@@ -216,6 +216,11 @@ fn who_holds_a_device_that_was_removed_has_not_ended() {
     for target in ["/dev/tenstorrent/0 (deleted)", "/dev/tenstorrent/0"] {
         assert_eq!(after(target), (live, ProcessState::Live, String::new()), "{target}");
     }
+    // Open files that are not shown prove nothing.
+    let denied = Entry::Error(rustix::io::Errno::ACCESS);
+    let host = Host::n150().file("/proc/driver/tenstorrent/0/pids", Entry::file(""));
+    let snapshot = snapshot(host.file(format!("/proc/{PID}/fd"), denied).into_tree());
+    assert_eq!(snapshot.processes[0].state, ProcessState::Live);
     let stale = (Some(0), Some(BYTES.dram));
     let other = after("/dev/null");
     assert_eq!(other, (stale, ProcessState::Stale, "stale-memory".to_owned()));

@@ -394,8 +394,8 @@ pub struct ProcessFacts {
     /// The inode of its pid namespace; `None` if reading it is not permitted.
     #[serde(default)]
     pub pid_namespace: Option<u64>,
-    /// True if it has a device open that the driver's lists do not name, as after the device was removed. Read only for a
-    /// process that a slot may mean and no list names; else false.
+    /// True if it has a device open that the driver's lists do not name, as after the device was removed, or may have, as its
+    /// open files are not shown. Read only for a process that a slot may mean and no list names; else false.
     #[serde(default)]
     pub has_removed_device: bool,
 }

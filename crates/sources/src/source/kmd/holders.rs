@@ -101,10 +101,14 @@ pub fn open_devices(root: &Root, pid: Pid) -> Result<Vec<u32>, RootError> {
     Ok(files.iter().filter_map(opened).collect())
 }
 
-/// True if a process has the file of a device open, also of one that was removed: the kernel marks its name.
+/// True if a process has the file of a device open, also of one that was removed: the kernel marks its name. True of a process
+/// whose open files are not shown to this user, too: nothing proves that it has none.
 pub(crate) fn has_device_file(root: &Root, pid: Pid) -> bool {
     let directory = format!("/proc/{pid}/fd");
-    let Ok(files) = root.list(&directory) else { return false };
+    let files = match root.list(&directory) {
+        Ok(files) => files,
+        Err(error) => return error.is_denied(),
+    };
     let folder = root.folder(directory);
     files.iter().any(|file| {
         let target = file.to_str().and_then(|file| folder.link(file).ok());
