@@ -1,7 +1,7 @@
-//! Traces of what is resident in L1: one part for each core.
+//! Traces of what is resident in L1: one part for the cores that have the same bytes.
 
 use ttmem_model::SourceName;
-use ttmem_model::facts::{L1Content, L1Facts};
+use ttmem_model::facts::{Field, L1Content, L1Facts};
 use ttmem_model::l1::{Core, Count};
 
 use super::{Part, View, Why, memory, rule};
@@ -47,8 +47,9 @@ fn without_cores(view: &View<'_>, name: &str, leaf: &str) -> Why {
     let outside = by_core.outside(&capacity);
     let of_cores = |of: fn(&CoreByAgent) -> Option<u64>| -> Vec<Part> {
         let known = by_core.cores.iter().filter_map(|core| Some((core.core, of(core)?)));
-        let held = known.filter(|(_, bytes)| *bytes > 0);
-        held.map(|((x, y), bytes)| part(format!("core {x},{y}"), bytes)).collect()
+        let held = known.filter(|(_, bytes)| *bytes > 0).map(|(core, bytes)| (core, Ok(bytes)));
+        let grouped = by_value(held).into_iter();
+        grouped.map(|(label, value)| Part { value, ..part(label, 0) }).collect()
     };
     let reserved_on = |cores: u64| {
         let label = format!("reserved: {} B on each of {cores} cores", by_core.base);
@@ -106,20 +107,44 @@ fn shared_or_used(
 }
 
 fn of_cores(l1: &L1Facts, content: &L1Content, counts: impl Iterator<Item = Count>) -> Vec<Part> {
-    let part = |(core, count): (&Core, Count)| {
+    let counted = |(core, count): (&Core, Count)| {
         let at = core.logical.unwrap_or(core.noc);
-        Part {
-            label: format!("core {},{}", at.x, at.y),
-            file: Some(l1.port.clone()),
-            source: SourceName::L1,
-            value: match count {
-                Count::Known(bytes) => Ok(bytes),
-                Count::Missing(missing) => Err(missing),
-            },
-            is_subtracted: false,
-        }
+        let value = match count {
+            Count::Known(bytes) => Ok(bytes),
+            Count::Missing(missing) => Err(missing),
+        };
+        ((at.x.into(), at.y.into()), value)
     };
-    content.cores.iter().zip(counts).map(part).collect()
+    let part = |(label, value): (String, Field<u64>)| Part {
+        label,
+        file: Some(l1.port.clone()),
+        source: SourceName::L1,
+        value,
+        is_subtracted: false,
+    };
+    by_value(content.cores.iter().zip(counts).map(counted)).into_iter().map(part).collect()
+}
+
+/// Adds up the cores that have the same bytes, in the order of the first of each: their label and their sum.
+fn by_value(cores: impl Iterator<Item = ((u16, u16), Field<u64>)>) -> Vec<(String, Field<u64>)> {
+    let mut groups: Vec<(Field<u64>, Vec<(u16, u16)>)> = Vec::new();
+    for (core, value) in cores {
+        match groups.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, cores)) => cores.push(core),
+            None => groups.push((value, vec![core])),
+        }
+    }
+    let sum = |(value, cores): (Field<u64>, Vec<(u16, u16)>)| {
+        let names: Vec<String> = cores.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        let names = names.join(" ");
+        let label = match (cores.len(), &value) {
+            (1, _) => format!("core {names}"),
+            (count, Ok(bytes)) => format!("{bytes} B on each of {count} cores: {names}"),
+            (count, Err(_)) => format!("{count} cores: {names}"),
+        };
+        (label, value.map(|bytes| bytes.saturating_mul(cores.len() as u64)))
+    };
+    groups.into_iter().map(sum).collect()
 }
 
 fn reported(view: &View<'_>) -> Why {

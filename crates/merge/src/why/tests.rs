@@ -185,6 +185,15 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+#[test]
+fn cores_that_have_the_same_bytes_are_one_part() {
+    let facts = alone();
+    let why = Tracer::new(&facts, None).why("chips.0.memory.kernels.used").unwrap();
+    let [part] = why.parts.as_slice() else { panic!("{:?}", why.parts) };
+    assert_eq!(part.value, Ok(64 * 300));
+    assert!(part.label.starts_with("300 B on each of 64 cores: 0,0 "), "{}", part.label);
+}
+
 /// The number at a path of a snapshot: of a reading its value.
 fn number(snapshot: &Value, path: &str) -> Value {
     let found = snapshot.pointer(&format!("/{}", path.replace('.', "/"))).unwrap_or(&Value::Null);
