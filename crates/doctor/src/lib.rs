@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use ttmem_model::facts::{Facts, Field};
-use ttmem_model::{Severity, Snapshot};
+use ttmem_model::{Finding, Severity, Snapshot};
 
 use ttmem_root::Root;
 use ttmem_service::supply::{Probed, Unfit};
@@ -115,12 +115,8 @@ pub fn examine(inputs: &Inputs<'_>) -> Diagnosis {
 }
 
 /// The findings of a snapshot with one of these names, as checks. What is merely good to know is left out.
-fn findings<'a>(
-    inputs: &'a Inputs<'_>,
-    id: &'static str,
-    names: &'a [&str],
-) -> impl Iterator<Item = Check> + 'a {
-    let found = inputs.snapshot.findings.iter();
+fn findings(inputs: &Inputs<'_>, id: &'static str, names: &[&str]) -> impl Iterator<Item = Check> {
+    let found = Finding::together(&inputs.snapshot.findings).into_iter();
     let wanted = found.filter(|finding| names.contains(&finding.id.as_str()));
     wanted.filter_map(move |finding| match finding.severity {
         Severity::Info => None,

@@ -283,7 +283,7 @@ pub(crate) fn unreachable(snapshot: &Snapshot, chip: ChipId) -> Option<String> {
         .findings
         .iter()
         .find(|finding| finding.chip == Some(chip) && UNREACHABLE.contains(&finding.id.as_str()))?;
-    Some(finding.text.clone())
+    Some(finding.words().to_owned())
 }
 
 /// Returns an owner that the driver lists and procfs does not: it ended while another process keeps its file open, or it

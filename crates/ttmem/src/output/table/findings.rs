@@ -19,16 +19,16 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
     sheet.skip();
     let sides = sides(sheet.page());
     sheet.rule(Rule::Thin, &[], &sides);
-    for finding in &snapshot.findings {
-        draw_finding(sheet, finding, true);
+    for finding in Finding::together(&snapshot.findings) {
+        draw_finding(sheet, &finding, true);
     }
     sheet.rule(Rule::Thin, &sides, &[]);
 }
 
 /// Draws the findings without a frame.
 pub(super) fn draw_unframed(sheet: &mut Sheet<'_>, snapshot: &Snapshot) {
-    for finding in &snapshot.findings {
-        draw_finding(sheet, finding, false);
+    for finding in Finding::together(&snapshot.findings) {
+        draw_finding(sheet, &finding, false);
     }
 }
 
