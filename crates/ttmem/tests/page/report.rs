@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::json;
 use ttmem_analysis::run_report::{ProcessReport, RunReport, Timeline};
-use ttmem_fake::Host;
 use ttmem_fake::segment::{NewBuffer, NewProgram, Segment};
+use ttmem_fake::{BYTES, Board, Host, PID, Process};
 use ttmem_model::Timestamp;
 use ttmem_segment::{AllocatorKind, CoreRange, PartKind, Reader, RefusalKind};
 use ttmem_test_support::browser::{Browser, is_installed};
@@ -450,4 +450,26 @@ fn thirty_two_chips_are_a_table_and_charts_on_one_scale() {
         );
         assert_eq!(browser.complaints(), [""; 0], "{look}");
     }
+}
+
+#[test]
+fn the_capacity_of_some_chips_of_a_board_is_not_that_of_all() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let host = folder.path().join("host");
+    let (first, second) = (Board::n150(), Board::p150().serial(0x0000_0180_0000_0001));
+    let all = Host::new().board(Board::n300()).board(first).board(second);
+    all.workload(Process::new(PID, "python3"), BYTES).into_tree().write_to(&host).unwrap();
+    let root = host.to_str().unwrap();
+    run(folder.path(), &["--root", root, "record", "-o", "a", "-l", "100ms", "--for", "250ms"]);
+    run(folder.path(), &["report", "a", "--html", "-o", "a.html"]);
+    let mut browser = Browser::start();
+    browser.open_file(&folder.path().join("a.html"));
+    let text = browser.eval("document.querySelectorAll('#chips tr.group')[1].textContent");
+    let text = text.as_str().unwrap();
+    assert!(text.contains("2 chips · DRAM 2.00 GiB 5 % · L1 16.0 MiB · 95 W"), "{text}");
+    let bars = "document.querySelectorAll('#chips canvas.spark').length";
+    assert_eq!(browser.eval(bars), 7, "L1 of a p150a has no scale");
 }

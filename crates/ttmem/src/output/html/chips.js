@@ -60,7 +60,7 @@ function sparkline(canvas, { panel, capacity }) {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.fillStyle = theme.grid;
   pen.fillRect(0, 0, width, height);
-  if (!panel || !capacity) return;
+  if (!panel) return;
   pen.fillStyle = theme.accent;
   const area = { x: (time) => ((time - view.min) / (view.max - view.min)) * width };
   for (const [left, right, column] of seenColumns({ ...panel, from: view.min, to: view.max }, area, scale)) {
@@ -72,8 +72,9 @@ function sparkline(canvas, { panel, capacity }) {
 
 function memoryCell(amount) {
   if (amount.bytes === null) return muted("–", amount.why);
-  const canvas = element("canvas", { class: "spark", "aria-hidden": "true" });
-  sparkline(canvas, amount);
+  // Without a capacity there is no scale.
+  const canvas = amount.capacity ? element("canvas", { class: "spark", "aria-hidden": "true" }) : "";
+  if (canvas) sparkline(canvas, amount);
   return [canvas, element("span", { class: "number" }, ` ${size(amount.bytes)} ${percent(amount.bytes, amount.capacity)}`)];
 }
 
@@ -87,7 +88,9 @@ function groupText(name, rows) {
   const sum = (of) => { const known = rows.map(of).filter((value) => value !== null); return { known: known.length, value: known.reduce((one, other) => one + other, 0) }; };
   const memory = (kind) => {
     const [used, capacity] = [sum((row) => row[kind].bytes), sum((row) => row[kind].capacity)];
-    return used.known ? `${NAMES[kind]} ${size(used.value)}${used.known === rows.length ? ` ${percent(used.value, capacity.value)}` : ` of ${used.known} chip${used.known > 1 ? "s" : ""}`}` : null;
+    // The capacity of some chips is not that of all.
+    const share = capacity.known === rows.length ? ` ${percent(used.value, capacity.value)}` : "";
+    return used.known ? `${NAMES[kind]} ${size(used.value)}${used.known === rows.length ? share : ` of ${used.known} chip${used.known > 1 ? "s" : ""}`}` : null;
   };
   const power = sum((row) => row.power.value);
   const hottest = Math.max(...rows.map((row) => row.temperature.value ?? -Infinity));
