@@ -1,6 +1,8 @@
 //! What stays readable on a screen with little room.
 
-use super::sampled::demo;
+use ttmem_fake::{BYTES, Board, Host, PID, Process};
+
+use super::sampled::{demo, watch};
 use super::screen::{LOOK, press, screen};
 use crate::tui::choice::View;
 
@@ -46,4 +48,27 @@ fn a_length_of_time_has_one_form() {
     for time in [" 2d03h ", " 5h13m ", " 3m03s "] {
         assert!(text.contains(time), "{time}: {text}");
     }
+}
+
+#[test]
+fn the_address_of_a_long_board_is_whole() {
+    let app = watch(Host::p150().into_tree(), View::Overview, LOOK);
+    for size in [(110, 40), (120, 40), (200, 60)] {
+        let text = screen(&app, size);
+        assert!(text.contains("p150a blackhole  01:00.0  "), "{text}");
+    }
+}
+
+#[test]
+fn a_list_of_chips_is_whole_where_there_is_room() {
+    let boards = (0..9).map(|number| Board::n150().serial(0x180_0000_0001 + number));
+    let host = boards.fold(Host::new(), Host::board);
+    let host = host.workload(Process::new(PID, "python3"), BYTES);
+    let sparse = [1, 3, 5].into_iter().fold(host, |host, number| {
+        let class = format!("/sys/class/tenstorrent/tenstorrent!{number}");
+        host.without(class)
+    });
+    let app = watch(sparse.into_tree(), View::Processes, LOOK);
+    let text = screen(&app, (120, 40));
+    assert!(text.contains(" 0,2,4,6-8 "), "{text}");
 }

@@ -8,6 +8,7 @@ use ttmem_model::{Quality, Reading};
 use super::row;
 use crate::output::amount::duration;
 use crate::output::naming;
+use crate::output::text::width;
 use crate::tui::app::{App, Target};
 use crate::tui::choice::View;
 use crate::tui::look::{Look, Role};
@@ -50,8 +51,9 @@ const IMPORTANCE: [Column; 12] = [
     Column::Runtime,
 ];
 
-/// Returns the columns that fit, with their start and end. The sort column is always included.
-fn columns(area: Rect, sorted: Column) -> Vec<(Column, u16, u16)> {
+/// Returns the columns that fit, with their start and end. The sort column is always included. A list of chips has the columns
+/// that it needs, up to a third of what would be the name's.
+fn columns(area: Rect, sorted: Column, chip_list: u16) -> Vec<(Column, u16, u16)> {
     let mut room = area.width.saturating_sub(2);
     let mut chosen = Vec::new();
     let by_importance = IMPORTANCE.into_iter().filter(|column| *column != sorted);
@@ -69,6 +71,10 @@ fn columns(area: Rect, sorted: Column) -> Vec<(Column, u16, u16)> {
     for column in Column::ALL.into_iter().filter(|column| chosen.contains(column)) {
         let end = match column {
             Column::Name => area.right().saturating_sub(1),
+            Column::Chips => {
+                let least = columns_of(column);
+                x + least + chip_list.saturating_sub(least).min(room / 3)
+            }
             column => x + columns_of(column),
         };
         positions.push((column, x, end));
@@ -86,9 +92,10 @@ pub(super) fn draw(app: &App, canvas: &mut Canvas<'_>, area: Rect, focused: bool
     if area.height == 0 {
         return;
     }
-    let columns = columns(area, app.order.column);
-    draw_heading(app, canvas, area, &columns);
     let rows = app.rows();
+    let list = |row: &Row<'_>| app.snapshot().map_or(0, |all| cells(width(&chips(all, row))));
+    let columns = columns(area, app.order.column, rows.iter().map(list).max().unwrap_or(0));
+    draw_heading(app, canvas, area, &columns);
     let has_legend = area.height > 4;
     let height = area.height - 1 - u16::from(has_legend);
     if rows.is_empty() {

@@ -335,7 +335,15 @@ fn version(name: String) -> Line {
     let key = name.clone();
     let cell = move |_: Look, chip: &Chip| match chip.firmware.get(&key) {
         Some(version) => Cell::Text(Role::Plain, version.clone()),
-        None => Cell::Blank(Missing::unsupported("this driver or firmware does not publish it")),
+        None => Cell::Blank(
+            chip.reasons
+                .get(&key)
+                .or_else(|| chip.reasons.get("firmware"))
+                .cloned()
+                .unwrap_or_else(|| {
+                    Missing::unsupported("this driver or firmware does not publish it")
+                }),
+        ),
     };
     let label = format!("firmware {}", of_firmware(&name));
     Line { label, name: "firmware".to_owned(), cell: Box::new(cell) }

@@ -17,6 +17,11 @@ pub(super) const ROWS: u16 = 3;
 /// Screens narrower than this show one row per chip.
 pub(super) const LEAST_COLUMNS: u16 = 110;
 
+/// Columns of the longest location that is not cut, `0001:01:00.0`.
+const MOST_LOCATION: u16 = 12;
+/// Columns of a temperature, and of what is before it.
+const TEMPERATURE: u16 = 6;
+
 /// The columns of a card.
 struct Columns {
     bar: u16,
@@ -32,9 +37,13 @@ struct Columns {
 impl Columns {
     fn new(area: Rect, chips: &[&Chip]) -> Self {
         let bar = area.x + 10;
-        let widest = chips.iter().map(|chip| width(&name(chip))).max().unwrap_or(0);
-        let location = bar - 5 + cells(widest) + 2;
+        let widest = |text: fn(&Chip) -> String| {
+            chips.iter().map(|chip| cells(width(&text(chip)))).max().unwrap_or(0)
+        };
+        let location = bar - 5 + widest(name) + 2;
+        let before_temperature = location + widest(super::location).min(MOST_LOCATION);
         let bar_end = bar + (area.width / 5).clamp(24, 60);
+        let bar_end = bar_end.max(before_temperature + TEMPERATURE);
         let amount_end = bar_end + 20;
         let share_end = amount_end + 6;
         let end = area.right() - 1;

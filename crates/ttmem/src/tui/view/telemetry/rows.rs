@@ -149,9 +149,10 @@ fn draw_name(canvas: &mut Canvas<'_>, area: Rect, y: u16, chip: &Chip) {
 /// Draws the number of chips and columns that do not fit.
 fn draw_corner(canvas: &mut Canvas<'_>, area: Rect, (shown, all): (usize, usize), columns: usize) {
     let chips = (shown < all).then(|| format!("{shown} of {all} chips"));
+    let noun = if columns == 1 { "reading" } else { "readings" };
     let readings = (columns > 0).then(|| match canvas.look.charset {
-        crate::output::page::Charset::Unicode => format!("→ {columns} more readings"),
-        crate::output::page::Charset::Ascii => format!("> {columns} more readings"),
+        crate::output::page::Charset::Unicode => format!("→ {columns} more {noun}"),
+        crate::output::page::Charset::Ascii => format!("> {columns} more {noun}"),
     });
     let text: Vec<String> = chips.into_iter().chain(readings).collect();
     if !text.is_empty() {
