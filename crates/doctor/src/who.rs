@@ -250,6 +250,9 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
         _ if let Some(reason) = unreachable(evidence.snapshot, chip.id) => {
             (Use::Unknown, Some(reason))
         }
+        _ if is_behind_one_in_use(evidence.snapshot, chip) => {
+            (Use::Unknown, Some("a process that has its gateway open may use it".to_owned()))
+        }
         // A chip without a device is a mock or simulated one: its owners are those that its region or agent names.
         (None, Some(missing)) if device.is_some() => {
             (Use::Unknown, Some(missing.detail.to_string()))
@@ -271,6 +274,12 @@ fn verdict(evidence: &Evidence<'_>, chip: &Chip) -> Verdict {
         reset_chips: board.iter().map(|chip| chip.index).collect(),
         reset_ends: ends.into_iter().collect(),
     }
+}
+
+/// True if a process has the chip open that a remote chip is reached through.
+fn is_behind_one_in_use(snapshot: &Snapshot, chip: &Chip) -> bool {
+    let gateway = snapshot.chips.iter().find(|other| Some(other.id) == chip.gateway);
+    gateway.is_some_and(|gateway| !gateway.owners.pids.is_empty())
 }
 
 /// Findings of a chip that does not answer: its files then do not prove that it is free.
@@ -431,6 +440,15 @@ mod tests {
         let outside = Host::new().board(ttmem_fake::Board::n150()).outside(0, 2).into_tree();
         let verdict = who(outside).chips.remove(0);
         assert!(verdict.used == Use::InUse && verdict.has_outside_owner);
+    }
+
+    #[test]
+    fn a_chip_behind_one_in_use_is_not_called_free() {
+        let host = Host::new().board(ttmem_fake::Board::n300());
+        let open = host.process(ttmem_fake::Process::new(4242, "python3")).owner(0, 4242, 2);
+        let unlocked = open.without("/dev/shm/TT_UMD_LOCK.CHIP_IN_USE_0_PCIe");
+        let chips = who(unlocked.into_tree()).chips;
+        assert_eq!([chips[0].used, chips[1].used], [Use::InUse, Use::Unknown]);
     }
 
     #[test]
