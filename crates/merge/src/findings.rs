@@ -14,7 +14,7 @@ use ttmem_model::reading::MissingReason;
 use ttmem_model::{AllocatorKind, Bytes, ChipId, Kind, Pid};
 
 use super::agent;
-use super::join::{Joined, JoinedChip, Owner};
+use super::join::{Joined, JoinedChip, Origin, Owner};
 use super::memory::{Amounts, Usage, sum_of};
 
 /// Slots of a region (TT-Metal 0.70 to 0.81.1).
@@ -38,6 +38,7 @@ pub(super) fn find(
         findings.extend(openers_that_are_gone(joined, chip));
     }
     findings.extend(devices::incomplete_trays(joined.facts));
+    findings.extend(regions_of_no_device(joined));
     findings.extend(stale_processes(joined, amounts));
     findings.extend(left::find(joined));
     findings.extend(unreadable_regions(joined));
@@ -370,6 +371,33 @@ fn denied_regions(joined: &Joined<'_>, user: Option<&str>, indexes: &[usize]) ->
         text,
         "run ttmem as that user or as root: TT-Metal makes regions with mode 0600",
     )
+}
+
+/// Finds processes that have devices open and memory regions of chips that are none of them.
+fn regions_of_no_device(joined: &Joined<'_>) -> Vec<Finding> {
+    let mut counts: BTreeMap<Pid, usize> = BTreeMap::new();
+    let unknown = joined.chips.iter().filter(|chip| chip.origin == Origin::Unmatched);
+    for pid in unknown.flat_map(|chip| joined.pids(chip)) {
+        *counts.entry(pid).or_default() += 1;
+    }
+    let holds = |pid: Pid| {
+        let mut holders = joined.facts.devices.iter().filter_map(|one| one.holders.as_ref().ok());
+        holders.any(|holders| holders.pids.contains(&pid))
+    };
+    let with_device = counts.into_iter().filter(|(pid, _)| holds(*pid));
+    let finding = |(pid, count): (Pid, usize)| {
+        let chips = if count == 1 { "a chip".to_owned() } else { format!("{count} chips") };
+        Subject::process(pid).finding(
+            "region-unassigned",
+            Severity::Warning,
+            format!(
+                "process {pid} has memory on {chips} of which no device is known: one that it has open was removed or cannot be read, \
+                 or another process numbered them"
+            ),
+            "the memory is listed beside the devices; if a device is missing, end the process and reset its board with tt-smi -r",
+        )
+    };
+    with_device.map(finding).collect()
 }
 
 /// The chip of a region, if there is one region and its chip is known.

@@ -12,6 +12,7 @@ use ttmem_root::{Entry, Root, Tree};
 use ttmem_sources::Collector;
 
 mod left;
+mod removed;
 
 fn snapshot(tree: Tree) -> Snapshot {
     collector(tree).snapshot()
@@ -87,6 +88,7 @@ fn every_chip_is_found_once_and_named_apart() {
 fn a_hole_in_a_tray_of_a_galaxy_is_a_finding_and_an_absent_tray_is_none() {
     let mut facts = collector(Host::galaxy().into_tree()).facts();
     facts.devices.retain(|device| device.number != 12);
+    facts.regions.clear();
     let found = crate::merge(&facts, None).findings;
     let [finding] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(finding.id, "tray-incomplete");

@@ -117,7 +117,10 @@ impl Joining<'_> {
     /// is another one.
     fn by_number(&self, link: AgentLink) -> Option<usize> {
         let Owner::Live(pid) = self.owners[link.segment] else { return None };
-        let index = by_number(self.facts, self.chips, pid, device_number(self.facts, link)?)?;
+        let segment = self.facts.segments[link.segment].content.as_ref().ok()?;
+        let all = segment.chips.iter().map(|chip| chip.device);
+        let number = device_number(self.facts, link)?;
+        let index = by_number(self.facts, self.chips, pid, (number, all))?;
         let chip = &self.chips[index];
         let id = unique_id(self.facts, link);
         let differs = |other: &AgentLink| unique_id(self.facts, *other) != id;

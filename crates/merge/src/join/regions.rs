@@ -40,14 +40,15 @@ fn rule_by_id(facts: &Facts, chips: &[JoinedChip], id: u64) -> Option<(JoinedBy,
     chips.iter().enumerate().filter_map(|(chip, joined)| Some((rule(joined)?, chip))).min()
 }
 
-/// Returns the index of the chip that a process gives this number, if it has the devices open.
+/// Returns the index of the chip that a process gives this number, if it has the devices open; `all` are the numbers that it
+/// gives.
 pub(crate) fn by_number(
     facts: &Facts,
     chips: &[JoinedChip],
     pid: Pid,
-    number: u32,
+    (number, all): (u32, impl Iterator<Item = u32>),
 ) -> Option<usize> {
-    Numbering::of(facts, chips, pid).0.get(usize::try_from(number).ok()?).copied()
+    Numbering::of(facts, chips, pid, all).0.get(usize::try_from(number).ok()?).copied()
 }
 
 fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
@@ -65,7 +66,9 @@ fn local_rule(facts: &Facts, device: &Device, id: u64) -> Option<JoinedBy> {
         }
     }?;
     let of_board = facts.devices.iter().filter(|other| other.serial.as_ref() == Ok(&serial));
-    (of_board.count() == 1).then_some(rule)
+    // A P300 has two chips with devices of their own, even where one of them is not there.
+    let is_one_of_two = board_of(device).is_some_and(|board| board.name.starts_with("p300"));
+    (of_board.count() == 1 && !is_one_of_two).then_some(rule)
 }
 
 /// Joins regions through the processes that hold both a slot and a device.
@@ -88,9 +91,15 @@ fn count_joined(chips: &[JoinedChip]) -> usize {
 }
 
 fn join_regions_of(facts: &Facts, owners: &[Vec<Owner>], pid: Pid, chips: &mut [JoinedChip]) {
-    let numbering = Numbering::of(facts, chips, pid);
     let has_slot =
         |index: usize| owners.get(index).is_some_and(|slots| slots.contains(&Owner::Live(pid)));
+    let is_its_alone = |index: &usize| {
+        has_slot(*index) && owners[*index].iter().filter_map(Owner::live).all(|owner| owner == pid)
+    };
+    let its_own = (0..facts.regions.len()).filter(is_its_alone);
+    let number =
+        |index: usize| u32::try_from(facts.regions[index].content.as_ref().ok()?.device_id).ok();
+    let numbering = Numbering::of(facts, chips, pid, its_own.filter_map(number));
     join_numbered(facts, owners, chips, &numbering, has_slot);
     // A process attaches to the regions of all its chips when it opens one, and gets a slot when it allocates.
     let with_slot = (0..facts.regions.len()).find(|index| has_slot(*index));
@@ -103,11 +112,17 @@ fn join_regions_of(facts: &Facts, owners: &[Vec<Owner>], pid: Pid, chips: &mut [
 }
 
 /// The chips of one process in the order in which UMD numbers them: those with a PCIe function by address, then those
-/// behind them.
+/// behind them. None if the process gives a higher number than it has chips: a device that it has open is not seen, as after
+/// its removal, and which number is whose is not known.
 struct Numbering(Vec<usize>);
 
 impl Numbering {
-    fn of(facts: &Facts, chips: &[JoinedChip], pid: Pid) -> Self {
+    fn of(
+        facts: &Facts,
+        chips: &[JoinedChip],
+        pid: Pid,
+        mut numbers: impl Iterator<Item = u32>,
+    ) -> Self {
         let held = |device: usize| holds(facts, device, pid);
         let mut chips: Vec<_> = chips
             .iter()
@@ -123,6 +138,10 @@ impl Numbering {
             })
             .collect();
         order::sort(&mut chips);
+        if numbers.any(|number| usize::try_from(number).map_or(true, |index| index >= chips.len()))
+        {
+            return Self(Vec::new());
+        }
         Self(chips.into_iter().map(|(.., chip)| chip).collect())
     }
 }

@@ -59,7 +59,8 @@ fn every_view_of_every_host_at_every_size() {
 
 #[test]
 fn an_amount_among_many_chips_is_whole_where_its_share_is_not_known() {
-    let host = Host::galaxy().without("/sys/class/tenstorrent/tenstorrent!12");
+    let mock = fake::Region::new(7).slot(77, "mock", fake::BYTES);
+    let host = Host::galaxy().process(fake::Process::new(77, "mock")).region(mock);
     let text = screen(&watch(host.into_tree(), View::Overview, LOOK), (80, 24));
     let row = text.lines().find(|line| line.contains("  32  ")).unwrap();
     assert!(row.contains('M') && !row.contains('…'), "{text}");
