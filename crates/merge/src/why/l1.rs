@@ -125,16 +125,19 @@ fn of_cores(l1: &L1Facts, content: &L1Content, counts: impl Iterator<Item = Coun
     by_value(content.cores.iter().zip(counts).map(counted)).into_iter().map(part).collect()
 }
 
+/// Column and row of a core.
+type Position = (u16, u16);
+
 /// Adds up the cores that have the same bytes, in the order of the first of each: their label and their sum.
-fn by_value(cores: impl Iterator<Item = ((u16, u16), Field<u64>)>) -> Vec<(String, Field<u64>)> {
-    let mut groups: Vec<(Field<u64>, Vec<(u16, u16)>)> = Vec::new();
+fn by_value(cores: impl Iterator<Item = (Position, Field<u64>)>) -> Vec<(String, Field<u64>)> {
+    let mut groups: Vec<(Field<u64>, Vec<Position>)> = Vec::new();
     for (core, value) in cores {
         match groups.iter_mut().find(|(known, _)| *known == value) {
             Some((_, cores)) => cores.push(core),
             None => groups.push((value, vec![core])),
         }
     }
-    let sum = |(value, cores): (Field<u64>, Vec<(u16, u16)>)| {
+    let sum = |(value, cores): (Field<u64>, Vec<Position>)| {
         let names: Vec<String> = cores.iter().map(|(x, y)| format!("{x},{y}")).collect();
         let names = names.join(" ");
         let label = match (cores.len(), &value) {
