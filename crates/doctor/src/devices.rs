@@ -16,7 +16,7 @@ pub(super) fn checks(inputs: &Inputs<'_>) -> Vec<Check> {
     if inputs.facts.devices.is_empty() {
         return checks;
     }
-    checks.push(nodes(inputs));
+    checks.extend(nodes(inputs));
     checks.extend(firmware(inputs));
     checks.extend(telemetry(inputs));
     checks.extend(findings(
@@ -136,32 +136,33 @@ fn no_driver(inputs: &Inputs<'_>) -> Check {
     }
 }
 
-/// The device nodes. Whether they may be opened is asked without opening them.
-fn nodes(inputs: &Inputs<'_>) -> Check {
+/// The device nodes. Whether they may be opened is asked without opening them. None where a copy of a host has none.
+fn nodes(inputs: &Inputs<'_>) -> Option<Check> {
     let path = |number: u32| format!("/dev/tenstorrent/{number}");
     let of = |wanted: Access| -> Vec<String> {
         let numbers = inputs.facts.devices.iter().map(|device| device.number);
         numbers.map(path).filter(|path| inputs.root.access(path) == wanted).collect()
     };
     let (absent, denied) = (of(Access::Absent), of(Access::Denied));
+    if !inputs.root.is_system() && inputs.root.list("/dev/tenstorrent").is_err() {
+        return None;
+    }
     if !absent.is_empty() {
-        return Check::fail(
+        return Some(Check::fail(
             "device-nodes",
             format!("{} not there", named(&absent, "is", "are")),
             "udev makes them when the driver is loaded; in a container pass them with --device /dev/tenstorrent",
-        );
+        ));
     }
     if !denied.is_empty() {
-        return Check::warn(
+        return Some(Check::warn(
             "device-nodes",
             format!("{} may not be opened by this user", named(&denied, "", "")),
             "workloads need that, and ttmem l1: join the group of the device, or see tt-kmd's udev rules",
-        );
+        ));
     }
-    Check::pass(
-        "device-nodes",
-        format!("{}, each may be opened", count(inputs.facts.devices.len(), "node")),
-    )
+    let text = format!("{}, each may be opened", count(inputs.facts.devices.len(), "node"));
+    Some(Check::pass("device-nodes", text))
 }
 
 /// Readings that the driver gives and that cannot be: a chip that has left the bus reads as ones.

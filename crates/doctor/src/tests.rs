@@ -408,3 +408,9 @@ fn a_chip_without_a_version_is_counted_beside_those_that_have_one() {
     let text = check(&diagnose(host.into_tree()), "firmware").text;
     assert_eq!(text, "wormhole 19.6.0.0, 1 chip without a bundle version");
 }
+
+#[test]
+fn a_copy_of_a_host_without_nodes_is_no_host_without_nodes() {
+    let copy = diagnose(Host::n150().without("/dev/tenstorrent").into_tree());
+    assert!(copy.checks.iter().all(|check| check.id != "device-nodes"));
+}

@@ -17,5 +17,5 @@ pub(crate) struct CaptureArgs {
 
 const CAPTURE_HELP: &str = "\
 Saves the files of the host that ttmem reads, for a bug report; ttmem --root DIR shows them elsewhere. Of environments \
-only TT_METAL_SHM_TRACKING_DISABLED is kept, of /etc/passwd only names and numbers. No device is opened: ttmem l1 \
---save saves L1.";
+only TT_METAL_SHM_TRACKING_DISABLED and the job and user of Slurm are kept, of /etc/passwd only names and numbers. No \
+device is opened: ttmem l1 --save saves L1.";

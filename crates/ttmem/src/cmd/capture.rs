@@ -19,8 +19,9 @@ use crate::cli::common::Target;
 use crate::error::Error;
 use crate::host::captured::About;
 
-/// The variable of an environment that is kept: it switches memory regions off (TT-Metal 0.70 and newer).
-const KEPT_VARIABLE: &[u8] = b"TT_METAL_SHM_TRACKING_DISABLED=";
+/// The variables of an environment that are kept: what switches memory regions off (TT-Metal 0.70 and newer), and a job of Slurm.
+const KEPT_VARIABLES: [&[u8]; 3] =
+    [b"TT_METAL_SHM_TRACKING_DISABLED=", b"SLURM_JOB_ID=", b"SLURM_JOB_USER="];
 
 /// Saves the files that ttmem reads of the host of `collector` in the directory of `args`.
 ///
@@ -104,7 +105,8 @@ fn redacted_file(path: &str, bytes: &[u8], command_lines: bool) -> Vec<u8> {
         return if bytes.is_empty() { Vec::new() } else { b"[redacted]\0".to_vec() };
     }
     if is_of_process && path.ends_with("/environ") {
-        let kept = bytes.split(|byte| *byte == 0).filter(|one| one.starts_with(KEPT_VARIABLE));
+        let is_kept = |one: &&[u8]| KEPT_VARIABLES.iter().any(|kept| one.starts_with(kept));
+        let kept = bytes.split(|byte| *byte == 0).filter(is_kept);
         return kept.flat_map(|one| one.iter().copied().chain([0])).collect();
     }
     if !command_lines && path.rsplit('/').next().is_some_and(|name| parse_file_name(name).is_some())
@@ -140,11 +142,11 @@ mod tests {
         assert_eq!(file("/proc/7/cmdline", b"python\0--token\0s\0"), b"[redacted]\0");
         assert_eq!(file("/proc/7/cmdline", b""), b"");
         assert_eq!(redacted_file("/proc/7/cmdline", b"a\0b\0", true), b"a\0b\0");
-        let environment = b"SECRET=1\0TT_METAL_SHM_TRACKING_DISABLED=1\0HOME=/a\0";
+        let environment = b"SECRET=1\0TT_METAL_SHM_TRACKING_DISABLED=1\0HOME=/a\0SLURM_JOB_ID=42\0";
         for command_lines in [false, true] {
             assert_eq!(
                 redacted_file("/proc/7/environ", environment, command_lines),
-                b"TT_METAL_SHM_TRACKING_DISABLED=1\0"
+                b"TT_METAL_SHM_TRACKING_DISABLED=1\0SLURM_JOB_ID=42\0"
             );
         }
         let users = b"alice:x:1000:100:Alice A,,,:/home/alice:/bin/bash\n";
