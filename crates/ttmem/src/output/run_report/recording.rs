@@ -32,17 +32,20 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
         for chip in recording.series.chips().iter().filter(|chip| !is_idle(chip)) {
             draw_chip(sheet, chip, recording);
         }
-        let idle: Vec<u32> =
-            recording.series.chips().iter().filter(is_idle).map(|chip| chip.index).collect();
-        if !idle.is_empty() {
-            let chips = if idle.len() == 1 { "chip" } else { "chips" };
-            let at = match recording.snapshots {
-                1 => "the only snapshot".to_owned(),
-                count => format!("the {count} snapshots"),
-            };
-            // Less than the peaks of agents, which see what is between snapshots.
-            let line = format!("{chips} {}: nothing was held in {at}", chip_list(&idle));
-            text(sheet, Role::Quiet, 2, &line);
+        // Less than the peaks of agents, which see what is between snapshots.
+        for (words, is_unknown) in [("nothing was held", false), ("no memory is known", true)] {
+            let chips = recording.series.chips().iter().filter(is_idle);
+            let chips = chips.filter(|chip| chip.kinds.is_empty() == is_unknown);
+            let idle: Vec<u32> = chips.map(|chip| chip.index).collect();
+            if !idle.is_empty() {
+                let chips = if idle.len() == 1 { "chip" } else { "chips" };
+                let at = match recording.snapshots {
+                    1 => "the only snapshot".to_owned(),
+                    count => format!("the {count} snapshots"),
+                };
+                let line = format!("{chips} {}: {words} in {at}", chip_list(&idle));
+                text(sheet, Role::Quiet, 2, &line);
+            }
         }
     }
     draw_events(sheet, recording);
@@ -205,10 +208,11 @@ mod tests {
     use super::*;
     use crate::output::page::{FULL_WIDTH, Page};
 
-    /// The report of a chip of which no byte is used.
+    /// The report of a chip of which no byte is used, and of one without a memory region.
     fn drawn(snapshots: u64) -> String {
         let host = Host::new().board(Board::n150());
         let host = host.workload(Process::new(PID, "x"), RegionBytes::default());
+        let host = host.board(Board::n150().serial(7).asic_id(7));
         let root = Root::memory(host.into_tree());
         let mut moment = Collector::new(root).with_clock(Clock::Fixed(NOW)).snapshot();
         let (mut contents, mut bytes) = Contents::begin(&Header::default());
@@ -235,5 +239,6 @@ mod tests {
     fn a_chip_with_no_memory_in_use_is_told_of_the_snapshots_alone() {
         assert!(drawn(3).contains("chip 0: nothing was held in the 3 snapshots"), "{}", drawn(3));
         assert!(drawn(1).contains("chip 0: nothing was held in the only snapshot"), "{}", drawn(1));
+        assert!(drawn(1).contains("chip 1: no memory is known in the only"), "{}", drawn(1));
     }
 }
