@@ -121,3 +121,25 @@ pub(crate) fn recording(path: &Path, name: &str, prefix: &str) {
     bytes.extend(contents.end());
     std::fs::write(path, bytes).unwrap();
 }
+
+/// Writes a recording of a T3000 of which a device is removed: chips of other ids get the numbers of its remote ones.
+pub(crate) fn removed(path: &Path) {
+    let (mut contents, mut bytes) = Contents::begin(&Header::default());
+    let mut encoder = Encoder::new(Limits::default());
+    let mut blocks = Vec::new();
+    let gone = ["/sys/class/tenstorrent/tenstorrent!0", "/proc/driver/tenstorrent/0"];
+    let removed = gone.into_iter().fold(Host::t3000(), Host::without);
+    for (second, host) in (0..).zip([Host::t3000(), removed]) {
+        let clock = Clock::Fixed(Timestamp(NOW.0 + second * 1_000_000));
+        let root = Root::memory(host.into_tree());
+        let snapshot = Collector::new(root).with_clock(clock).snapshot();
+        blocks.extend(encoder.push(snapshot.time_us, &snapshot).unwrap());
+    }
+    blocks.extend(encoder.flush());
+    for block in blocks {
+        contents.add(&block);
+        bytes.extend(block.bytes);
+    }
+    bytes.extend(contents.end());
+    std::fs::write(path, bytes).unwrap();
+}

@@ -473,3 +473,19 @@ fn the_capacity_of_some_chips_of_a_board_is_not_that_of_all() {
     let bars = "document.querySelectorAll('#chips canvas.spark').length";
     assert_eq!(browser.eval(bars), 7, "L1 of a p150a has no scale");
 }
+
+#[test]
+fn chips_that_have_one_number_after_the_other_are_apart() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    made::removed(&folder.path().join("a"));
+    run(folder.path(), &["report", "a", "--html", "-o", "a.html"]);
+    let mut browser = Browser::start();
+    browser.open_file(&folder.path().join("a.html"));
+    let text = browser.eval("document.querySelector('#chips tr.group').textContent");
+    let text = text.as_str().unwrap();
+    assert!(text.contains("n300 0, 4"), "{text}");
+    assert!(text.contains("DRAM 2.00 GiB") && !text.contains("3.00 GiB"), "{text}");
+}

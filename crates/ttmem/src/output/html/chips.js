@@ -9,8 +9,8 @@ const isAbout = (item, chip) => (item.chip ? item.chip === chip.id : item.chip_i
 // The rows of a snapshot. Every row is { id, index, board, group, tray, temperature, power, dram, l1, owners, findings }.
 function chipsNow(snapshot, panels) {
   return snapshot.chips.map((chip) => {
-    const id = `0:${chip.index}`;
-    const own = panels.filter((panel) => panel.id === id);
+    const own = panels.filter((panel) => panel.count === 1 && panel.numbers[0] === chip.index);
+    const id = own.length ? own[0].id : `chip ${chip.index}`;
     const amount = (kind) => {
       const { used, capacity } = chip.memory[kind];
       const total = kind === "l1" && chip.memory.l1_total.capacity.value;
@@ -28,8 +28,9 @@ function chipsNow(snapshot, panels) {
 
 // The rows of recordings: of everything the most there was.
 function chipsOfReport(report, panels) {
-  return (report.recordings || []).flatMap((recording, index) => recording.series.chips.map((chip) => {
-    const id = `${index}:${chip.index}`;
+  return (report.recordings || []).flatMap((recording, index) => recording.series.chips.map((chip, number) => {
+    // Two chips may have one index, one after the other.
+    const id = `${index}:${number}`;
     const own = panels.filter((panel) => panel.id === id);
     const amount = (kind) => {
       const panel = own.find((panel) => panel.kind === kind);

@@ -4,7 +4,7 @@
 //! new values.
 
 /// The digest of [`SCRIPT`](super::SCRIPT), inflated.
-pub(super) const SCRIPT: &str = "FSp31jDj6Qrvxd/OYkfblg9xh7vun6fEGvINBv4oQzs=";
+pub(super) const SCRIPT: &str = "F64XpPRpPEYTB7iyTG0AWp42f7Uvb4HW4LkP1RkRFh8=";
 /// The digest of [`STYLE`](super::STYLE), inflated.
 pub(super) const STYLE: &str = "KebshVMEDa8PZMRrcFTktn+1pwULruTZhYDQiU6ofSg=";
 

@@ -51,7 +51,7 @@ function sampledPanels(recording, index, several) {
   const where = several && recording.host ? ` on ${recording.host}` : "";
   const groups = groupsOf(chips);
   return chips.flatMap((chip, number) => chip.kinds.map((kind) => ({
-    id: `${index}:${chip.index}`, kind: kind.kind, chip: chip.id, region: chip.region, count: 1, numbers: [chip.index], group: groups[number] && `${groups[number]}${where}`, tray: chip.tray_position ? `${chip.tray}:${chip.tray_position}` : null, order: index * 1e4 + chip.index,
+    id: `${index}:${number}`, kind: kind.kind, chip: chip.id, region: chip.region, count: 1, numbers: [chip.index], group: groups[number] && `${groups[number]}${where}`, tray: chip.tray_position ? `${chip.tray}:${chip.tray_position}` : null, order: index * 1e4 + chip.index,
     short: `chip ${chip.index}${where}`,
     label: `${["chip", chip.index, chip.board || chip.arch].filter((part) => part !== null).join(" ")}${where}`,
     capacity: kind.capacity, times, used: kind.used, peak: { bytes: kind.peak, at: kind.peak_us }, end: recording.to_us, lines: [],
