@@ -2,8 +2,10 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::{Backing, Root, RootError};
@@ -27,6 +29,15 @@ impl Root {
     /// As [`Root::read_regular`].
     pub fn hold(&self, path: &str, limit: usize) -> Result<OpenFile, RootError> {
         self.hold_raw(path, limit).map_err(|errno| RootError { path: path.to_owned(), errno })
+    }
+
+    /// Opens a directory. Below `/proc/self/fd` its files can be read even after nothing mounts it.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn hold_directory(&self, path: &str) -> Result<OwnedFd, RootError> {
+        let opened = self.open(path, OFlags::RDONLY | OFlags::DIRECTORY);
+        opened.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
     fn hold_raw(&self, path: &str, limit: usize) -> Result<OpenFile, Errno> {

@@ -1,10 +1,11 @@
 //! A program that is too large for the kernel configuration ring: the report has the bytes of TT-Metal's own message.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{agent_library, is_installed, testbed, ttmem_in_own_shm};
+use super::{agent_library, is_installed, testbed};
 
 /// Releases that are compared where they are installed: the newest, and the one before, whose message has no breakdown. The
 /// ring of older ones begins lower, so that the program fits.
@@ -21,13 +22,12 @@ fn message(log: &str) -> (u64, u64, String) {
 
 fn refused(release: &str, folder: &Path) -> (String, Value) {
     let report = folder.join("report.json");
-    // In a `/dev/shm` of its own with ttmem: in another one, a process that ends after half a second may not be seen.
-    let output = ttmem_in_own_shm()
+    let output = Command::new(env!("CARGO_BIN_EXE_ttmem"))
         .arg("run")
         .arg(format!("--report={}", report.display()))
         .arg("--")
         .arg(testbed().join("run"))
-        .args(["--mock", "n150", "--ttnn", release])
+        .args(["--mock", "n150", "--ttnn", release, "--private-shm"])
         .arg(testbed().join("ring.py"))
         .output()
         .unwrap();

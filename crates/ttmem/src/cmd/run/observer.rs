@@ -3,9 +3,10 @@
 //! The processes are the descendants of ttmem. Their maps say whether TT-Metal and the agent are loaded, and whether
 //! TT-Metal's memory region is open, which it is from the first open device on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ttmem_analysis::run_report::{HostPeak, Uncounted};
 use ttmem_model::Pid;
-use ttmem_root::Root;
+use ttmem_root::{OpenFile, Root};
 use ttmem_segment::layout::HEADER_BYTES;
 use ttmem_segment::{Identity, Reader, parse_file_name};
 use ttmem_sources::source::process::runs_since;
@@ -21,7 +22,7 @@ use ttmem_sources::source::shared_memory::SHARED_MEMORY;
 
 use super::host_memory::kib;
 use super::region::RegionPeaks;
-use super::segments::{Found, open};
+use super::segments::{Found, open, token};
 
 mod maps;
 
@@ -35,6 +36,12 @@ const FIRST: Duration = Duration::from_millis(15);
 const SAMPLING: Duration = Duration::from_millis(50);
 /// The most processes that are looked at.
 const MAX_PROCESSES: usize = 1024;
+/// The most containers whose `/dev/shm` is open.
+const MAX_SHARED: usize = 64;
+
+/// The `/dev/shm` of containers, by device and inode: path, and the open directory, which can be read after the container ended.
+type Shared = BTreeMap<(u64, u64), (String, OwnedFd)>;
+
 /// Observations until the command ended.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
@@ -75,7 +82,11 @@ impl Observer {
         });
         Observed {
             uncounted: uncounted.collect(),
-            found: looks.segments.into_values().collect(),
+            found: looks
+                .segments
+                .into_values()
+                .filter_map(|(path, file)| Found::new(path, Some(file)))
+                .collect(),
             largest: looks.largest,
             pids: looks.pids,
         }
@@ -91,6 +102,7 @@ fn watch(stop: &PipeReader) -> Looks {
         let mut waiting = [PollFd::new(stop, PollFlags::IN)];
         let polled = poll(&mut waiting, Some(&timeout));
         if polled.is_err() || !waiting[0].revents().is_empty() {
+            looks.take_shared(Shared::new());
             return looks;
         }
         looks.look();
@@ -108,7 +120,9 @@ struct Looks {
     /// The samples of memory regions, by process.
     regions: BTreeMap<u32, RegionPeaks>,
     /// Segments in containers, by device and inode.
-    segments: BTreeMap<(u64, u64), Found>,
+    segments: BTreeMap<(u64, u64), (PathBuf, OpenFile)>,
+    /// The containers of the last look.
+    shared: Shared,
     /// The process with the most host memory.
     largest: Option<HostPeak>,
     /// The processes that were seen.
@@ -119,6 +133,7 @@ struct Looks {
 
 impl Looks {
     fn look(&mut self) {
+        let mut present = Shared::new();
         for pid in descendants(std::process::id()) {
             self.take_memory(pid);
             // A process that is ending has no maps any more; what was seen of it stays.
@@ -128,7 +143,7 @@ impl Looks {
             let maps = Maps::of(&text, inner);
             let shared = format!("/proc/{pid}/root{SHARED_MEMORY}");
             let segments = match maps.agent {
-                true => self.take_segments(pid, &shared),
+                true => self.take_segments(pid, &shared, &mut present),
                 false => Segments::None,
             };
             let reason = maps.reason(pid, Path::new(&shared), segments);
@@ -146,6 +161,34 @@ impl Looks {
                 self.unseen.remove(&pid);
             }
             // Else what was seen of it stays: it may have closed its devices, or be about to end.
+        }
+        self.take_shared(present);
+    }
+
+    /// Keeps the segments of this run in the containers of the look before open, of which all processes may have ended, and
+    /// from then on the directories of the `present` containers.
+    fn take_shared(&mut self, present: Shared) {
+        for (path, directory) in std::mem::replace(&mut self.shared, present).values() {
+            let open = format!("/proc/self/fd/{}", directory.as_raw_fd());
+            for name in Root::system().list(&open).into_iter().flatten() {
+                let is_segment = name.to_str().and_then(parse_file_name).is_some();
+                let (path, open) = (Path::new(path).join(&name), Path::new(&open).join(&name));
+                if is_segment
+                    && identity_of(&open)
+                        .is_some_and(|own| own.runs.iter().any(|run| run == token()))
+                {
+                    self.take(path, &open);
+                }
+            }
+        }
+    }
+
+    /// Keeps a segment in a container open.
+    fn take(&mut self, path: PathBuf, readable: &Path) {
+        if let Ok(file) = open(readable)
+            && let Some(key) = file.identity()
+        {
+            self.segments.entry(key).or_insert((path, file));
         }
     }
 
@@ -175,8 +218,8 @@ impl Looks {
         }
     }
 
-    /// Keeps the segments of a process open that are in a directory which is not this process's own.
-    fn take_segments(&mut self, pid: u32, shared: &str) -> Segments {
+    /// Keeps the segments of a process open that are in a directory which is not this process's own, and that directory.
+    fn take_segments(&mut self, pid: u32, shared: &str, present: &mut Shared) -> Segments {
         let root = Root::system();
         let names = match root.list(shared) {
             Ok(names) => names,
@@ -184,7 +227,16 @@ impl Looks {
             Err(_) => return Segments::None,
         };
         let identity = |path: &str| root.status(path).map(|status| status.identity).ok();
-        let is_own = identity(shared) == identity(SHARED_MEMORY);
+        let (of_process, own) = (identity(shared), identity(SHARED_MEMORY));
+        let is_own = of_process == own;
+        if !is_own
+            && present.len() < MAX_SHARED
+            && let Some(key) = of_process
+            && let Entry::Vacant(entry) = present.entry(key)
+            && let Ok(directory) = root.hold_directory(shared)
+        {
+            entry.insert((shared.to_owned(), directory));
+        }
         let inner = inner_pid(pid);
         let mut segments = Segments::None;
         for name in &names {
@@ -200,11 +252,8 @@ impl Looks {
                 true if !names_a_run(&path) => Segments::WithoutRun,
                 _ => Segments::Some,
             };
-            if !is_own
-                && let Ok(file) = open(&path)
-                && let Some(key) = file.identity()
-            {
-                self.segments.entry(key).or_insert_with(|| Found::in_container(path, file));
+            if !is_own {
+                self.take(path.clone(), &path);
             }
         }
         segments
@@ -218,10 +267,14 @@ fn read_maps(pid: u32) -> Option<Vec<u8>> {
 
 /// True if the header of a segment names a run, cannot be read yet, or was written by an agent that writes no runs.
 fn names_a_run(path: &Path) -> bool {
+    identity_of(path).is_none_or(|own| !own.runs.is_empty() || own == Identity::default())
+}
+
+/// The identity in the header of a segment; `None` if it cannot be read yet.
+fn identity_of(path: &Path) -> Option<Identity> {
     let mut header = vec![0; HEADER_BYTES];
-    let read = open(path).is_ok_and(|file| file.read_at(0, &mut header).is_ok());
-    let identity = Reader::parse_header(&header).map(|header| header.identity);
-    !read || !identity.is_ok_and(|own| own.runs.is_empty() && own != Identity::default())
+    open(path).ok()?.read_at(0, &mut header).ok()?;
+    Some(Reader::parse_header(&header).ok()?.identity)
 }
 
 /// The number of a process in its own namespace.

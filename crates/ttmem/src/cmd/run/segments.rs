@@ -50,9 +50,12 @@ pub(in crate::cmd) struct Found {
 }
 
 impl Found {
-    /// A segment in the `/dev/shm` of a container, by its open file: the path ends with the container.
-    pub(super) fn in_container(path: PathBuf, file: OpenFile) -> Self {
-        Self { path, is_running: false, file: Some(file) }
+    /// A segment, with its open file if it has one: the path of one in a container ends with the container. `None` if its path
+    /// is none of a segment.
+    pub(super) fn new(path: PathBuf, file: Option<OpenFile>) -> Option<Self> {
+        let owner = path.file_name()?.to_str().and_then(parse_file_name)?;
+        let is_running = find_writer(&Root::system(), owner, file.as_ref()).is_some();
+        Some(Self { path, is_running, file })
     }
 
     /// Reads the segment, even if its file was removed.
@@ -236,21 +239,15 @@ impl Seen {
     }
 
     fn found(self) -> Vec<Found> {
-        let root = Root::system();
-        let mut found = Vec::new();
-        for (name, owner) in self.segments {
-            let (Owner::Command(file), Some((pid, start_ticks))) = (owner, parse_file_name(&name))
-            else {
-                continue;
-            };
-            let path = Path::new(SHARED_MEMORY).join(&name);
+        let found = self.segments.into_iter().filter_map(|(name, owner)| {
+            let Owner::Command(file) = owner else { return None };
+            let path = Path::new(SHARED_MEMORY).join(name);
             if file.is_none() && !path.exists() {
-                continue;
+                return None;
             }
-            let is_running = find_writer(&root, (pid, start_ticks), file.as_ref()).is_some();
-            found.push(Found { path, is_running, file });
-        }
-        found
+            Found::new(path, file)
+        });
+        found.collect()
     }
 }
 
