@@ -105,6 +105,18 @@ def mm_dram_sharded():
     c = ttnn.MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig(in0_block_w=4, per_core_M=1, per_core_N=5, fused_activation=None)
     return lambda: ttnn.linear(a, b, program_config=c, memory_config=ttnn.L1_WIDTH_SHARDED_MEMORY_CONFIG)
 op("matmul_dram_sharded")(mm_dram_sharded)
+def sparse_matmul():
+    a, b, used = t([1,1,32,64]), t([1,4,64,128]), t([1,1,1,4], layout=RM)
+    c = ttnn.MatmulMultiCoreReuseMultiCast1DProgramConfig(compute_with_storage_grid_size=(4,1), in0_block_w=2, out_subblock_h=1, out_subblock_w=1, out_block_h=1, out_block_w=1, per_core_M=1, per_core_N=1, fuse_batch=False, fused_activation=None, mcast_in0=True)
+    return lambda: ttnn.sparse_matmul(a, b, sparsity=used, nnz=2, program_config=c)
+op("sparse_matmul")(sparse_matmul)
+def update_two_caches():
+    def rows(y):
+        spec = ttnn.ShardSpec(ttnn.CoreRangeSet({ttnn.CoreRange(ttnn.CoreCoord(0,y), ttnn.CoreCoord(3,y))}), [32,64], ttnn.ShardOrientation.ROW_MAJOR)
+        return t([1,4,32,64], B16, ttnn.MemoryConfig(ttnn.TensorMemoryLayout.HEIGHT_SHARDED, ttnn.BufferType.L1, spec))
+    cache, keys, values, at = t([4,1,256,64]), rows(0), rows(1), t([4], I32, layout=RM)
+    return lambda: ttnn.experimental.paged_fused_update_cache(cache, keys, cache, values, update_idxs_tensor=at)
+op("update_two_caches")(update_two_caches)
 def sharded(name, f, how=S.BLOCK, shape=(1,1,512,512), y=4, x=4, dt=B16):
     def make():
         m = shard(shape, y, x, how); a = t(list(shape), dt, m)

@@ -166,7 +166,7 @@ pub(crate) fn mix(hash: u64, word: u64) -> u64 {
     (hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95)
 }
 
-/// The marks that are placements of dataflow buffers. `buffers` are the cores of each that TT-Metal placed itself, in the order
+/// The placements of dataflow buffers by the marks. `buffers` are the cores of each that TT-Metal placed itself, in the order
 /// of the program.
 ///
 /// A buffer has one address and size: those of the first marks inside its cores that cover them, and that are not of an
@@ -196,7 +196,7 @@ pub(crate) fn placed_marks(marks: &[Mark], buffers: &[Vec<CoreRange>]) -> Option
         let free = candidates.clone().find(|memory| !is_taken(memory));
         let memory = free.or_else(|| candidates.next_back())?;
         found.push(memory);
-        let own = of(memory).copied();
+        let own = cores.iter().map(|range| (*range, memory.0, memory.1));
         placed.extend(own.filter(|mark| !placed.contains(mark)).collect::<Vec<_>>());
     }
     Some(placed)
@@ -296,7 +296,10 @@ mod tests {
         // The first is placed in both ranges, and so is the second above it.
         let marks = [(inner, 100, 10), (outer, 100, 10), (inner, 110, 20), (outer, 110, 20)];
         let buffers = [vec![inner], vec![outer]];
-        assert_eq!(placed_marks(&marks, &buffers), Some(vec![marks[0], marks[2], marks[3]]));
+        assert_eq!(placed_marks(&marks, &buffers), Some(vec![marks[0], marks[3]]));
+        // In the other order, both are on the cores of the inner one.
+        let buffers = [vec![outer], vec![inner]];
+        assert_eq!(placed_marks(&marks, &buffers), Some(vec![marks[1], marks[2]]));
     }
 
     #[test]

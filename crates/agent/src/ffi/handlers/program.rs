@@ -305,9 +305,11 @@ fn dataflow_buffers(program: u64, draft: &Draft) -> Option<Vec<Mark>> {
     if draft.dataflow.is_empty() {
         return Some(Vec::new());
     }
-    // These share no cores: where the marks are of such ranges, each is a placement.
+    // Where the marks are of ranges that share no cores, each is a placement.
     let ranges = program_api::dataflow_ranges(program);
-    if draft.dataflow.iter().all(|(cores, ..)| ranges.contains(cores)) {
+    let is_apart =
+        |range: &CoreRange| ranges.iter().filter(|other| range.intersects(**other)).count() == 1;
+    if draft.dataflow.iter().all(|(cores, ..)| ranges.contains(cores) && is_apart(cores)) {
         return Some(draft.dataflow.clone());
     }
     let borrowed: Vec<u64> = draft.borrowed.iter().map(|buffer| buffer.object).collect();
