@@ -69,42 +69,42 @@ const LISTED: usize = 40;
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct List {
-    length: Cell<usize>,
+    added: Cell<usize>,
     items: [Cell<u64>; LISTED],
 }
 
 impl List {
     #[cfg(any(test, not(target_arch = "x86_64")))]
     const fn new() -> Self {
-        Self { length: Cell::new(0), items: [const { Cell::new(0) }; LISTED] }
+        Self { added: Cell::new(0), items: [const { Cell::new(0) }; LISTED] }
     }
 
-    /// Adds one, unless it is there or there is no room.
+    /// Adds one, unless it is there. Where there is no room, the oldest goes: an op may announce programs that it does not
+    /// enqueue.
     #[inline]
     pub(crate) fn add(&self, item: u64) {
-        let length = self.length.get();
-        let is_there = self.items[..length.min(LISTED)].iter().any(|held| held.get() == item);
-        if !is_there && let Some(free) = self.items.get(length) {
-            free.set(item);
-            self.length.set(length + 1);
+        if self.iter().all(|held| held != item) {
+            let added = self.added.get();
+            self.items[added % LISTED].set(item);
+            self.added.set(added + 1);
         }
     }
 
     /// Returns the items.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
-        self.items[..self.length.get().min(LISTED)].iter().map(Cell::get)
+        self.items[..self.len()].iter().map(Cell::get)
     }
 
     /// Empties the list.
     #[inline]
     pub(crate) fn clear(&self) {
-        self.length.set(0);
+        self.added.set(0);
     }
 
     /// Number of items.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.length.get()
+        self.added.get().min(LISTED)
     }
 }

@@ -144,6 +144,12 @@ int main(int count, char** arguments) {
         } else if (command == "dispatch") {
             words >> name;
             std::cout << CALL("host_dispatch", int(const char*), name.c_str());
+        } else if (command == "announce") {
+            words >> name;
+            CALL("host_announce", void(const char*), name.c_str());
+        } else if (command == "join") {
+            words >> name >> other;
+            CALL("host_join", void(const char*, const char*), name.c_str(), other.c_str());
         } else if (command == "retarget") {
             words >> name >> other;
             CALL("host_retarget", void(const char*, const char*), name.c_str(), other.c_str());

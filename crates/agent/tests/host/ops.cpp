@@ -104,13 +104,18 @@ namespace made_up {
 struct GeluDeviceOperation {};
 
 #ifndef LEGACY
-// An op that hands its programs over: announces itself, then them.
-__attribute__((noinline)) void dispatch(MeshWorkload& workload) {
-    static MeshCommandQueue queue;
+// An op that announces itself, then its programs, and enqueues nothing, as in a graph that is captured without dispatch.
+__attribute__((noinline)) void announce(MeshWorkload& workload) {
     GraphTracker& tracker = GraphTracker::instance();
     for (auto& [_, program] : workload.get_programs()) {
         tracker.track_program(&program, mesh.get());
     }
+}
+
+// An op that hands its programs over.
+__attribute__((noinline)) void dispatch(MeshWorkload& workload) {
+    static MeshCommandQueue queue;
+    announce(workload);
     EnqueueMeshWorkload(queue, workload, false);
     asm volatile("");
 }
@@ -361,7 +366,7 @@ void host_program(const char* name, const uint32_t* corners, uint32_t config, co
     program->kernels[1] = kernel;
     auto workload = std::make_unique<MeshWorkload>();
     workload->mesh = mesh.get();
-    workload->programs[name].implementation = program;
+    workload->programs[program->id].implementation = program;
     workloads[name] = std::move(workload);
 }
 
@@ -385,6 +390,14 @@ int host_dispatch(const char* name) {
     } catch (const std::exception&) {
         return 1;
     }
+}
+
+void host_announce(const char* name) { made_up::announce(*workloads.at(name)); }
+
+// Moves the program of a workload into another one.
+void host_join(const char* name, const char* other) {
+    workloads.at(name)->programs.merge(workloads.at(other)->programs);
+    workloads.erase(other);
 }
 
 // Nanoseconds of a cached dispatch.

@@ -1,6 +1,7 @@
 // See programs.h. Included by tt_metal.cpp.
 #include <algorithm>
 #include <stdexcept>
+#include <thread>
 
 namespace tt::tt_metal {
 
@@ -139,7 +140,7 @@ namespace distributed {
 
 uint32_t MeshDevice::l1_size_per_core() const { return L1_SIZE; }
 xy_pair MeshDevice::compute_with_storage_grid_size() const { return {8, 8}; }
-std::unordered_map<std::string, Program>& MeshWorkload::get_programs() { return programs; }
+std::unordered_map<uint64_t, Program>& MeshWorkload::get_programs() { return programs; }
 void MeshWorkloadImpl::finalize_offsets(MeshDevice* mesh) {
     std::vector<std::shared_ptr<KernelGroup>> groups;
     uint32_t offset = 0, size = 0;
@@ -152,8 +153,10 @@ void MeshWorkloadImpl::finalize_offsets(MeshDevice* mesh) {
     }
 }
 void EnqueueMeshWorkload(MeshCommandQueue& queue, MeshWorkload& workload, bool) {
+    // Several programs are compiled by threads of a pool.
     for (auto& [_, program] : workload.programs) {
-        program.implementation->compile_and_allocate(workload.mesh, false);
+        auto compile = [&] { program.implementation->compile_and_allocate(workload.mesh, false); };
+        workload.programs.size() > 1 ? std::thread(compile).join() : compile();
     }
     MeshWorkloadImpl implementation;
     implementation.workload = &workload;

@@ -117,8 +117,8 @@ using MeshTraceId = ttsl::StrongType<uint32_t, MeshTraceIdTag>;
 
 class MeshWorkload {
 public:
-    std::unordered_map<std::string, Program>& get_programs();
-    std::unordered_map<std::string, Program> programs;
+    std::unordered_map<uint64_t, Program>& get_programs();
+    std::unordered_map<uint64_t, Program> programs;
     MeshDevice* mesh = nullptr;
 };
 void EnqueueMeshWorkload(MeshCommandQueue& queue, MeshWorkload& workload, bool blocking);

@@ -360,6 +360,24 @@ fn dispatches_of_several_threads_are_all_counted() {
 }
 
 #[test]
+fn programs_are_known_after_others_that_were_announced_only() {
+    let mut host = open(Form::New);
+    for number in 0..100 {
+        host.tell(&format!("program p{number} 0 0 7 7 64 {}", 32 * (number + 1)));
+    }
+    for number in 1..32 {
+        host.tell(&format!("join p0 p{number}"));
+    }
+    for number in 32..100 {
+        host.tell(&format!("announce p{number}"));
+    }
+    assert_eq!(host.tell("dispatch p0"), "0");
+    let programs = host.segment().programs;
+    assert_eq!((programs.dispatched, programs.losses.unknown_dispatches), (32, 0));
+    assert_eq!(programs.footprints.len(), 32);
+}
+
+#[test]
 fn what_does_not_fit_is_counted_and_nothing_is_guessed() {
     let mut host = Host::start_with(Form::New, |command| {
         command.env("LD_PRELOAD", crate::common::library()).env("TTMEM_SEGMENT_MB", "1");
