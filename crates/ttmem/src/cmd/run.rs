@@ -15,12 +15,14 @@ mod signals;
 mod usage;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use ttmem_analysis::run_report::{ProcessReport, RunReport, Uncounted};
 use ttmem_model::facts::Facts;
+use ttmem_model::order::Gather as _;
 use ttmem_root::Root;
 use ttmem_sources::Collector;
 
@@ -63,7 +65,9 @@ pub(crate) fn run(args: &RunArgs, page: &Page) -> Result<ExitCode, Error> {
     let indexes = Indexes::default();
     let mut counted = report_of(&found, args, &indexes);
     let own_code = signal.is_none().then_some(code);
-    for process in counted.processes.iter_mut().filter(|process| process.pid == pid) {
+    // Of a process that called exec, the last program.
+    let own = counted.processes.iter_mut().filter(|process| process.pid == pid);
+    if let Some(process) = own.max_by_key(|process| process.since) {
         process.set_status(own_code, signal);
     }
     let report = RunReport {
@@ -163,12 +167,13 @@ fn write_report(args: &RunArgs, report: &RunReport, page: &Page) -> Result<(), E
 
 /// Removes the segments of processes that have ended.
 pub(super) fn clean(found: &[Found], keep: bool) {
-    let left = |segment: &&Found| !segment.is_running && segment.path.exists();
-    for segment in found.iter().filter(left) {
-        let path = segment.path.display();
+    let left = found.iter().filter(|segment| !segment.is_running && segment.path.exists());
+    // Several segments had the name of one that others replaced.
+    for left in left.map(|segment| &segment.path).gather::<BTreeSet<_>>() {
+        let path = left.display();
         if keep {
             say(&format!("kept {path}; ttmem report {path} shows it"));
-        } else if let Err(error) = std::fs::remove_file(&segment.path) {
+        } else if let Err(error) = std::fs::remove_file(left) {
             say(&format!("cannot remove {path}: {error}; ttmem doctor --clean tries again"));
         }
     }

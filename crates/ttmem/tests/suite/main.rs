@@ -17,5 +17,6 @@ mod pick;
 mod record;
 mod repeat;
 mod run;
+mod run_ends;
 mod who;
 mod why;

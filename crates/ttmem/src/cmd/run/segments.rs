@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
@@ -78,13 +79,12 @@ impl Found {
 /// Process that wrote a segment.
 #[derive(Debug)]
 enum Owner {
-    /// A process of the command, with the segment's file if not too many files are open. Its file, if not too many are
-    /// open.
+    /// A process of the command, with the segment's file if not too many files are open.
     Command(Option<OpenFile>),
     /// Any other process.
     Other,
-    /// A process that has not written the header yet.
-    Pending,
+    /// A process that has not written the header yet. Its file is open: the name may go, or be another's, until it has.
+    Pending(OpenFile),
 }
 
 /// Looks out for segments on a thread of its own.
@@ -141,10 +141,10 @@ fn nanoseconds() -> u128 {
         + u128::from(clock.tv_nsec.unsigned_abs())
 }
 
-/// The names seen so far, each with its owner.
+/// The segments seen so far, by name and inode: after `exec` a process replaces its own.
 struct Seen {
     token: String,
-    segments: BTreeMap<String, Owner>,
+    segments: BTreeMap<(String, u64), Owner>,
 }
 
 fn watch(mut seen: Seen, stop: &PipeReader) -> Seen {
@@ -184,71 +184,78 @@ fn drain(news: &OwnedFd) {
     while rustix::io::read(news, &mut buffer).is_ok_and(|bytes| bytes > 0) {}
 }
 
-fn names() -> Vec<String> {
+/// The names of segments, each with the inode of its file.
+fn names() -> Vec<(String, u64)> {
     let entries = fs::read_dir(SHARED_MEMORY).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| parse_file_name(name).is_some()).collect()
+    let names =
+        entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.ino())));
+    names.filter(|(name, _)| parse_file_name(name).is_some()).collect()
 }
 
 impl Seen {
     fn look(&mut self) {
-        for name in names() {
-            if matches!(self.segments.get(&name), None | Some(Owner::Pending)) {
-                let owner = self.owner(&name);
-                self.segments.insert(name, owner);
-            }
+        for key in names() {
+            let path = Path::new(SHARED_MEMORY).join(&key.0);
+            let opened = || open(&path).map_or(Owner::Other, Owner::Pending);
+            self.segments.entry(key).or_insert_with(opened);
         }
-    }
-
-    fn owner(&self, name: &str) -> Owner {
-        let Ok(file) = open(&Path::new(SHARED_MEMORY).join(name)) else { return Owner::Other };
-        let mut header = vec![0; HEADER_BYTES];
-        let header = match file.read_at(0, &mut header) {
-            Ok(()) => Reader::parse_header(&header),
-            Err(_) => Err(SegmentError::NotReady),
-        };
-        match header {
-            Ok(header) if header.identity.runs.contains(&self.token) => {
-                let open =
-                    self.segments.values().filter(|owner| matches!(owner, Owner::Command(_)));
-                Owner::Command((open.count() < KEPT_OPEN).then_some(file))
-            }
-            Ok(header)
-                if header.identity == Identity::default() && self.is_in_environment(name) =>
+        let mut kept = self.segments.values().filter(|it| matches!(it, Owner::Command(_))).count();
+        for ((name, _), owner) in &mut self.segments {
+            if matches!(owner, Owner::Pending(_))
+                && let Owner::Pending(file) = std::mem::replace(owner, Owner::Other)
             {
-                Owner::Command(None)
+                *owner = owner_of(&self.token, name, file, kept < KEPT_OPEN);
+                kept += usize::from(matches!(owner, Owner::Command(_)));
             }
-            Err(SegmentError::NotReady) => Owner::Pending,
-            Ok(_) | Err(_) => Owner::Other,
         }
-    }
-
-    /// True if the owner of a segment has this run's token in its environment.
-    fn is_in_environment(&self, name: &str) -> bool {
-        let Some((pid, _)) = parse_file_name(name) else { return false };
-        candidates(pid).into_iter().any(|pid| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| {
-                let value = variable.strip_prefix(TOKEN.as_bytes());
-                let tokens = value.and_then(|value| value.strip_prefix(b"="));
-                tokens.is_some_and(|tokens| {
-                    tokens.split(|byte| *byte == b',').any(|token| token == self.token.as_bytes())
-                })
-            })
-        })
     }
 
     fn found(self) -> Vec<Found> {
-        let found = self.segments.into_iter().filter_map(|(name, owner)| {
+        let found = self.segments.into_iter().filter_map(|((name, inode), owner)| {
             let Owner::Command(file) = owner else { return None };
             let path = Path::new(SHARED_MEMORY).join(name);
-            if file.is_none() && !path.exists() {
+            let is_there = || path.symlink_metadata().is_ok_and(|now| now.ino() == inode);
+            if file.is_none() && !is_there() {
                 return None;
             }
             Found::new(path, file)
         });
         found.collect()
     }
+}
+
+/// The owner of a segment, by its header or environment.
+fn owner_of(token: &str, name: &str, file: OpenFile, keeps: bool) -> Owner {
+    let mut header = vec![0; HEADER_BYTES];
+    let header = match file.read_at(0, &mut header) {
+        Ok(()) => Reader::parse_header(&header),
+        Err(_) => Err(SegmentError::NotReady),
+    };
+    match header {
+        Ok(header) if header.identity.runs.iter().any(|run| run == token) => {
+            Owner::Command(keeps.then_some(file))
+        }
+        Ok(header) if header.identity == Identity::default() && is_in_environment(token, name) => {
+            Owner::Command(None)
+        }
+        Err(SegmentError::NotReady) => Owner::Pending(file),
+        Ok(_) | Err(_) => Owner::Other,
+    }
+}
+
+/// True if the owner of a segment has the token of a run in its environment.
+fn is_in_environment(token: &str, name: &str) -> bool {
+    let Some((pid, _)) = parse_file_name(name) else { return false };
+    candidates(pid).into_iter().any(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| {
+            let value = variable.strip_prefix(TOKEN.as_bytes());
+            let tokens = value.and_then(|value| value.strip_prefix(b"="));
+            tokens.is_some_and(|tokens| {
+                tokens.split(|byte| *byte == b',').any(|held| held == token.as_bytes())
+            })
+        })
+    })
 }
 
 /// The processes that a number may mean: in another namespace a process has another number here.

@@ -40,6 +40,8 @@ pub(super) struct Maps {
     region: bool,
     /// True if it has only mappings from before the fork, and no segment of its own: it has opened no device.
     inherited: bool,
+    /// A segment of its own.
+    own: bool,
     /// The reason that the agent has no segment, if it left one.
     off: Option<Off>,
 }
@@ -48,9 +50,11 @@ impl Maps {
     /// Reads the maps of a process that has the number `inner` in its own namespace.
     pub(super) fn of(maps: &str, inner: Option<i32>) -> Self {
         let has = |part: &str| maps.lines().any(|line| line.contains(part));
-        let mut owners = maps.lines().filter_map(segment_owner).peekable();
+        let owners = || maps.lines().filter_map(segment_owner);
+        let own = owners().any(|owner| Some(owner) == inner);
         Self {
-            inherited: owners.peek().is_some() && owners.all(|owner| Some(owner) != inner),
+            inherited: !own && owners().next().is_some(),
+            own,
             agent: has("libttmem_agent"),
             library: has(LIBRARY),
             region: has(REGION),
@@ -60,7 +64,8 @@ impl Maps {
 
     /// True if TT-Metal is a part of another library, into which the agent cannot reach.
     pub(super) fn is_static(self, segments: Segments) -> bool {
-        let is_unseen = segments == Segments::None && self.off.is_none() && !self.inherited;
+        let is_unseen =
+            segments == Segments::None && self.off.is_none() && !self.inherited && !self.own;
         is_unseen && self.agent && self.region && !self.library
     }
 
@@ -82,6 +87,9 @@ impl Maps {
             _ if segments == Segments::Denied => "it is in another namespace whose /dev/shm cannot be read; put ttmem \
                  run inside, or run it as root"
                 .to_owned(),
+            Self { own: true, .. } => {
+                "its segment was removed while it ran; leave the files ttmem-* in /dev/shm".to_owned()
+            }
             Self { library: true, .. } => "its copy of TT-Metal was loaded so that its own functions come first \
                  (RTLD_DEEPBIND); load it without that"
                 .to_owned(),
@@ -196,10 +204,10 @@ mod tests {
         for segments in [Segments::None, Segments::Denied] {
             assert_eq!(reason(Maps::of(shared, Some(9)), segments), None);
             // The segment of the process itself, removed by another process.
-            assert!(
-                reason(Maps::of(&shared.replace("100\n", "100 (deleted)\n"), Some(8)), segments)
-                    .is_some()
-            );
+            let removed =
+                reason(Maps::of(&shared.replace("100\n", "100 (deleted)\n"), Some(8)), segments);
+            let word = if segments == Segments::None { "removed" } else { "another namespace" };
+            assert!(removed.unwrap().contains(word));
             let own = format!("{shared}7f05-7f06 rw-s 0 00:1 5 /dev/shm/ttmem-9-200\n");
             assert!(reason(Maps::of(&own, Some(9)), segments).is_some());
         }
