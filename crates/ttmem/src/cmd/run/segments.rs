@@ -4,7 +4,7 @@
 //! agent takes them from the environment, which the process inherits from ttmem and passes on to its children. Segments
 //! of an older agent are known by the environment that the kernel shows, which a process may overwrite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, PipeReader, PipeWriter};
@@ -211,11 +211,17 @@ impl Seen {
     }
 
     fn found(self) -> Vec<Found> {
+        let mut files = BTreeSet::new();
         let found = self.segments.into_iter().filter_map(|((name, inode), owner)| {
             let Owner::Command(file) = owner else { return None };
             let path = Path::new(SHARED_MEMORY).join(name);
             let is_there = || path.symlink_metadata().is_ok_and(|now| now.ino() == inode);
-            if file.is_none() && !is_there() {
+            // A name may become another file's between its listing and its opening.
+            let is_first = match file.as_ref().and_then(OpenFile::identity) {
+                Some(opened) => files.insert(opened),
+                None => is_there(),
+            };
+            if !is_first {
                 return None;
             }
             Found::new(path, file)
