@@ -7,9 +7,11 @@ pub(super) struct Hunk {
     start: usize,
     /// Offset behind its lines that are counted.
     end: usize,
-    /// Lines of the old and of the new file that follow.
+    /// Lines of the old files together, and of the new one, that follow.
     old: u64,
     new: u64,
+    /// Old files, of which a merge has several: each line has so many marks.
+    files: usize,
     /// Visible bytes before the mark of each line: those of a logger.
     column: usize,
 }
@@ -21,15 +23,18 @@ const MOST_LINES: u64 = 1 << 20;
 const HEADER: usize = 60;
 
 impl Hunk {
-    /// Reads a header, `@@ -1,7 +1,9 @@`, at an offset.
+    /// Reads a header, `@@ -1,7 +1,9 @@`, or that of a merge, `@@@ -1,7 -1,8 +1,9 @@@`, whose last two marks are at an offset.
     pub(super) fn at(buffer: &[u8], at: usize) -> Option<Self> {
         let end = memchr::memchr(b'\n', &buffer[at..]).map_or(buffer.len(), |end| at + end + 1);
         let header = String::from_utf8_lossy(&buffer[at..end.min(at + HEADER)]);
         let (old, rest) = header.strip_prefix("@@ -")?.split_once(" +")?;
         let (new, _) = rest.split_once(" @@")?;
+        let old: Vec<u64> = old.split(" -").map(lines).collect::<Option<_>>()?;
         let line = memchr::memrchr(b'\n', &buffer[..at]).map_or(0, |end| end + 1);
-        let column = visible(&buffer[line..at]).count();
-        Some(Self { start: line, end, old: lines(old)?, new: lines(new)?, column })
+        let before = visible(&buffer[line..at]).count();
+        let (files, old) = (old.len(), old.iter().sum());
+        let column = before.saturating_sub(files - 1);
+        Some(Self { start: line, end, old, new: lines(new)?, files, column })
     }
 
     /// True if an offset is in the hunk. Offsets of several calls do not decrease.
@@ -43,15 +48,15 @@ impl Hunk {
         while self.old + self.new > 0 && self.end <= offset && self.end < buffer.len() {
             let rest = &buffer[self.end..];
             let length = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-            let mark = visible(&rest[..length]).nth(self.column).unwrap_or(b'\n');
-            let (old, new) = match mark {
-                b'+' => (0, 1),
-                b'-' => (1, 0),
-                b' ' | b'\n' | b'\r' => (1, 1),
-                b'\\' => (0, 0),
-                _ => (self.old, self.new),
+            let marks: Vec<u8> =
+                visible(&rest[..length]).skip(self.column).take(self.files).collect();
+            let count = |mark| marks.iter().filter(|own| **own == mark).count();
+            let is_within = marks.iter().all(|mark| b"+- \n\r\\".contains(mark));
+            let (old, new) = match (count(b'-'), count(b'\\')) {
+                _ if !is_within => (self.old, self.new),
+                (0, 0) => ((self.files - count(b'+')) as u64, 1),
+                (removed, _) => (removed as u64, 0),
             };
-            let is_within = matches!(mark, b'+' | b'-' | b' ' | b'\n' | b'\r' | b'\\');
             self.old = self.old.saturating_sub(old);
             self.new = self.new.saturating_sub(new);
             if is_within {

@@ -17,7 +17,7 @@ static HOLES: LazyLock<Option<Regex>> = LazyLock::new(|| pattern::compile(HOLE))
 /// The beginning of a call that has a message as its argument.
 static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"\b(?:TT_(?:FATAL|THROW|ASSERT)|UMD_(?:THROW|ASSERT)|log_\w+|fmt::format|dev_(?:err|warn|info|notice)\w*|pr_\w+|s?n?printk?f?|runtime_error|raise \w+|pytest\.raises|(?:logger|logging)\.\w+|(?:ASSERT|EXPECT)_\w+|assert\w*!?) ?\(",
+        r"\b(?:[A-Z]+(?:_[A-Z]+)+|log_\w+|fmt::format|dev_(?:err|warn|info|notice)\w*|pr_\w+|s?n?printk?f?|runtime_error|raise \w+|pytest\.raises|(?:logger|logging)\.\w+|assert\w*!?) ?\(",
     )
 });
 
@@ -50,6 +50,10 @@ pub(super) fn is_source(joined: &Joined<'_>, found: &Match) -> bool {
     let is_quoted = quotes % 2 == 1;
     let mark = before.rfind(['"', '\'']).map_or(before, |mark| &before[..mark]);
     if is_value(mark, before)
+        || has(&REASON, before)
+        || quoted.is_comment
+        || before.contains(" // ")
+        || is_change(joined, found.start)
         || is_within(joined, found.start)
         || is_quoted && is_argument(&text[line.saturating_sub(CALL_REACH)..found.start])
     {
@@ -57,9 +61,7 @@ pub(super) fn is_source(joined: &Joined<'_>, found: &Match) -> bool {
     }
     // A message without a number: all there is to know it by are its words.
     let is_first = LISTED.as_ref().is_some_and(|listed| listed.is_match(before));
-    found.digits == 0
-        && is_first
-        && (is_quoted && quoted.is_literal || quoted.is_comment || before.ends_with("// "))
+    found.digits == 0 && is_first && (is_quoted && quoted.is_literal || before.ends_with("// "))
 }
 
 /// Text before the first word of a line of source code: what a listing or a change puts there.
@@ -70,7 +72,7 @@ static LISTED: LazyLock<Option<Regex>> =
 static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r"(?x)(?:^|[\x20(*&])\w+(?::\ [^=]{1,40})?\ \+?=\ [fbruRLu8]{0,2}$
-        | (?:^|\ )(?:return|yield|case|assert|==|!=)\ [fbruR]{0,2}$
+        | (?:^|\ )(?:return|yield|case|assert|==|!=|<<)\ [fbruR]{0,2}$
         | (?:[a-z]\w*(?:::|\.|->))?(?:parse|append|push_back|push|insert|emplace_back|HasSubstr|contains|string|string_view|format|explain|of|only|match|search|find|count|startswith|endswith|info|print|println!|write|format!|vec!|to_owned|from)\((?:\w{1,20}=)?[fbruR]{0,2}$",
     )
 });
@@ -81,6 +83,26 @@ fn is_value(mark: &str, before: &str) -> bool {
     // An apostrophe within words is no quotation mark.
     let is_begin = !string.is_empty() && !string[1..].contains(['"', '\'']);
     is_begin && VALUE.as_ref().is_some_and(|value| value.is_match(mark))
+}
+
+/// Text before a reason that a test has for its being skipped or expected to fail: in its source, its configuration, or
+/// the report of its run.
+static REASON: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r#"(?x)^(?:-\ )?(?:reason\ ?[:=]|["']?\w{0,20}(?:skip|fail)\w{0,10}_reason["']?:)\ ?f?["'][^"]*$
+        | \bpytest\.(?:xfail|skip|fail|mark\.\w+)\([^"']*["'][^"]*$
+        | ^(?:XFAIL|XPASS|SKIPPED|\[XPASS\(strict\)\])\ "#,
+    )
+});
+
+/// True if a line is changed by a diff that has no header: its neighbour is, too. A list has only one kind of marks.
+fn is_change(joined: &Joined<'_>, offset: usize) -> bool {
+    let is_near = |marks: &[char]| {
+        let near = [joined.line_before(offset), joined.line_behind(offset)];
+        near.iter().flatten().any(|line| line.starts_with(marks))
+    };
+    let line = &joined.text[joined.line_start(offset)..];
+    line.starts_with('+') && is_near(&['+', '-']) || line.starts_with('-') && is_near(&['+'])
 }
 
 /// Lines that are looked through for the beginning of a string or a list of strings.
@@ -109,8 +131,10 @@ fn is_within(joined: &Joined<'_>, offset: usize) -> bool {
             }
         }
         let whole = whole.trim();
-        in_list &=
-            whole.starts_with(['"', '\'']) && (index == 0 || whole.ends_with(['"', '\'', ',']));
+        // An escape of a line end divides a string.
+        let is_begun = whole.matches('"').count() % 2 == 1;
+        in_list &= whole.starts_with(['"', '\''])
+            && (index == 0 || is_begun || whole.ends_with(['"', '\'', ',']));
     }
     false
 }

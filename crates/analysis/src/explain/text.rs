@@ -305,6 +305,17 @@ impl Joined<'_> {
         behind.map_or(self.text.len(), |start| start.at)
     }
 
+    /// The line before that of an offset.
+    pub(super) fn line_before(&self, offset: usize) -> Option<&str> {
+        self.lines_back(offset).nth(1).map(|(_, line)| line)
+    }
+
+    /// The text from the line behind that of an offset on.
+    pub(super) fn line_behind(&self, offset: usize) -> Option<&str> {
+        let start = self.starts.get(self.index_of(offset) + 1)?;
+        self.text.get(start.at..)
+    }
+
     fn start_of(&self, offset: usize) -> Start {
         self.starts.get(self.index_of(offset)).copied().unwrap_or_default()
     }

@@ -35,14 +35,14 @@ const MAX_TEXT: usize = 200;
 
 static SUSPECT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
-        r"(?i-u:out of (?:device |host |l1 |dram )?memory|not enough (?:space|memory|l1|dram|room)|insufficient (?:space|memory|l1|dram)|(?:failed|unable) to allocate|cannot allocate|can't allocate|allocation failed|l1 overflow|(?:memory|buffers?) (?:overflow|exhausted))|(?-u:\bOOM\b|Statically allocated|clash with L1|beyond max L1|for trace region|kernel config buffer)",
+        r"(?i-u:out of (?:device |host |l1 |dram )?memory|not enough (?:space|memory|l1|dram|room)|insufficient (?:space|memory|l1|dram)|(?:failed|unable) to allocate|cannot allocate|can't allocate|allocation failed|exceeds memory (?:size|capacity)|l1 overflow|(?:memory|buffers?) (?:overflow|exhausted))|(?-u:\bOOM\b|Statically allocated|clash with L1|beyond max L1|for trace region|kernel config buffer)",
     )
 });
 
 static HARMLESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(&format!(
         "{}|{HOLE}",
-        r"(?i-u:^(?:E|>)? *(?:#|//|def |class |import |assert |if |with |raise |return |--- )|pytest\.raises\(|no out of memory|without oom|avoid oom|to avoid|oom[_-]score|oom[_-]?(?:policy|test|safe))"
+        r"(?i-u:^(?:E|>)? *(?:#|//|def |class |import |assert |if |with |raise |return |--- |reason[:=])|pytest\.\w+\(|skip_reason|no out of memory|without oom|avoid oom|to avoid|oom[_-]score|oom[_-]?(?:policy|test|safe))"
     ))
 });
 

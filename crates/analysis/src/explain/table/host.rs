@@ -18,8 +18,8 @@ pub(super) static FORMS: [Form; 17] = [
         },
     ),
     Form::new(
-        "pin pages|pinning pages|PIN_PAGES|pin_user_pages|could only pin|alloc_chained_sgt",
-        r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|TENSTORRENT_IOCTL_PIN_PAGES|pin_user_pages_longterm failed:|could only pin #pinned# of #pages# pages|alloc_chained_sgt_for_pages failed for #entries# pages)",
+        "pin pages|pinning pages|pin_user_pages|could only pin|alloc_chained_sgt",
+        r"(?:Failed to pin pages for (?:DMA|hugepage)|Failed pinning pages|pin_user_pages_longterm failed:|could only pin #pinned# of #pages# pages|alloc_chained_sgt_for_pages failed for #entries# pages)",
         &[
             r"with size #size#",
             r"device ID: #device#",
@@ -160,8 +160,8 @@ pub(super) static FORMS: [Form; 17] = [
         |values| (!values.has("code")).then_some(Message::HostMemory(HostMemory::default())),
     ),
     Form::new(
-        "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size|mmap failed",
-        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:|[Ff]ailed to mmap .{1,200}?[:\x22]|\bmmap(?:\(\))? failed.{1,120}?:) \x22?Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|mmap failed for \w{1,12} socket buffer \(#socket# ?B\)|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array)",
+        "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size|mmap failed|allocate host memory",
+        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:|[Ff]ailed to mmap .{1,200}?[:\x22]|\bmmap(?:\(\))? failed.{1,120}?:) \x22?Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|mmap failed for \w{1,12} socket buffer \(#socket# ?B\)|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array|Failed to allocate host memory)",
         &[],
         |values| {
             Some(Message::HostMemory(HostMemory {

@@ -153,3 +153,60 @@ fn a_value_in_a_source_is_no_message() {
         assert_eq!(explain::explain(&text).len(), 1, "{text}");
     }
 }
+
+/// What a test expects is in its source, its configuration, and the report of its run; the texts are those of tt-xla,
+/// tt-torch, tt-mlir and tt-kmd.
+#[test]
+fn a_reason_of_a_test_and_a_comment_are_no_messages() {
+    let refused = "Out of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B";
+    for text in [
+        format!("@pytest.mark.xfail(\n    reason=\"{refused} - https://example.org/4790\"\n)\n"),
+        format!("        bringup_status=\"FAILED_RUNTIME\",\n        reason=\"{refused}\",\n"),
+        format!("        pytest.xfail(\"{refused}\")\n"),
+        format!("    status: NOT_SUPPORTED_SKIP\n    reason: \"{refused}\"\n    reason: \"DRAM OOM\"\n"),
+        format!("        \"skip_reason\": \"{refused}\",\n"),
+        format!("[XPASS(strict)] {refused}\n"),
+        format!("XFAIL tests/test_x.py::test_a - {refused}\nSKIPPED [2] test_x.py:12: {refused}\n"),
+        "      llvm::make_error<llvm::StringError>(\n          \"TT_THROW @ program.cpp:1612: tt::exception\\n\"\n          \"Statically allocated circular buffers in program 42 clash with L1 \"\n          \"buffers on core range [0-0 - 7-7]. L1 buffer allocated at 253952 \"\n          \"and static circular buffer region ends at 646208\",\n".to_owned(),
+        "// Error=Op constraint query failed with error: No core coordinate found at\n// location: (0, 129, TENSIX, LOGICAL)\n".to_owned(),
+        "//   - status == ValidationError: Validation failed (e.g., not enough L1)\n".to_owned(),
+        format!("  int x; // {refused}\n"),
+        "\tcase TENSTORRENT_IOCTL_PIN_PAGES:\n\t\treturn pin(arg); // not pinning pages\n".to_owned(),
+        "    THROW_TEST_FAILURE(\"Failed to allocate TLB window\");\n".to_owned(),
+        "    std::cerr << \"Failed to allocate TLB window\" << std::endl;\n".to_owned(),
+    ] {
+        let scanned = explain::scan_text(text.as_bytes());
+        assert!(scanned.found.is_empty(), "{text}\n{:#?}", scanned.found);
+        assert_eq!(scanned.unknown.count, 0, "{text}");
+    }
+    for text in [
+        format!("FAILED tests/test_x.py::test_a - RuntimeError: {refused}\n"),
+        format!("level=error reason=\"{refused}\"\n"),
+        format!("{{\"status\": \"failed\", \"reason\": \"{refused}\"}}\n"),
+    ] {
+        assert_eq!(explain::explain(&text).len(), 1, "{text}");
+    }
+}
+
+/// Changes without the header of their hunk, and those of a merge.
+#[test]
+fn changes_without_a_header_and_of_a_merge_are_no_messages() {
+    let refused = "Out of Memory: Not enough space to allocate 4096 B L1 buffer across 2 banks, where each bank needs to store 2048 B";
+    let clash = "TT_THROW: Statically allocated circular buffers in program 6 clash with L1 buffers on core range [0-0 - 7-7]. L1 buffer allocated at 104448 and static circular buffer region ends at 107936";
+    let merge = format!(
+        "@@@ -1,3 -1,3 +1,5 @@@ out\n  step 1\n- E   {refused}\n -E   {refused}\n++E   {refused}, but\n +{clash}\n++step\n  step 2\n"
+    );
+    for text in [
+        format!("-E   {refused}\n+E   {refused}, but\n"),
+        format!(" step 1\n+{clash}\n+step 2\n step 3\n"),
+        format!("```diff\n-{clash}\n+nothing\n```\n"),
+        merge.clone(),
+    ] {
+        let found = explain::explain(&text);
+        assert!(found.is_empty(), "{text}\n{found:#?}");
+    }
+    let ran = explain::explain(&format!("{merge}{clash}\n"));
+    assert_eq!((ran.len(), ran[0].count, ran[0].line), (1, 1, 9), "{ran:#?}");
+    let listed = format!("- {refused}\n- {clash}\n");
+    assert_eq!(explain::explain(&listed).len(), 2, "a list is no change");
+}
