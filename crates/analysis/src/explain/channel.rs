@@ -29,8 +29,9 @@ static TIME: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern::compile(r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"));
 
 impl Channels {
-    /// Counts a print. A logger that prints an exception as a value and then its traceback does so in one record.
-    pub(super) fn add(&mut self, prefix: &str, is_exception: bool) {
+    /// Counts a print in a line. A logger that prints an exception as a value and then its traceback does so in one record,
+    /// in JSON in one line.
+    pub(super) fn add(&mut self, prefix: &str, line: usize, is_exception: bool) {
         let label = label(prefix);
         let known = self.0.iter().position(|channel| channel.label == label);
         let index = known.unwrap_or(self.0.len().min(MAX_CHANNELS - 1));
@@ -39,10 +40,15 @@ impl Channels {
         }
         let channel = &mut self.0[index];
         let time = TIME.as_ref().and_then(|time| time.find_iter(prefix).last());
-        let record = time.filter(|_| is_exception);
-        if let Some(time) = record {
-            let source = prefix::source(prefix).unwrap_or_default();
-            let record = format!("{source} {}", &prefix[time.start()..]);
+        let record = match time.filter(|_| is_exception) {
+            _ if prefix.contains(prefix::JSON) => Some(line.to_string()),
+            Some(time) => {
+                let source = prefix::source(prefix).unwrap_or_default();
+                Some(format!("{source} {}", &prefix[time.start()..]))
+            }
+            None => None,
+        };
+        if let Some(record) = record {
             if channel.latest.contains(&record) {
                 return;
             }
@@ -78,7 +84,7 @@ mod tests {
 
     fn count(prefixes: &[&str]) -> usize {
         let mut channels = Channels::default();
-        prefixes.iter().for_each(|prefix| channels.add(prefix, true));
+        prefixes.iter().for_each(|prefix| channels.add(prefix, 1, true));
         channels.count()
     }
 
@@ -100,8 +106,8 @@ mod tests {
         let mut channels = Channels::default();
         for number in 0..1000_u32 {
             let name = char::from_u32(0x4e00 + number).unwrap();
-            channels.add(&format!("{name} 10:00:00 "), true);
-            channels.add(&format!("x 10:00:00.{number} "), true);
+            channels.add(&format!("{name} 10:00:00 "), 1, true);
+            channels.add(&format!("x 10:00:00.{number} "), 1, true);
         }
         assert!(channels.0.len() == MAX_CHANNELS);
         assert!(channels.0.iter().all(|channel| channel.latest.len() <= MAX_LATEST));

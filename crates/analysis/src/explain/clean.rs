@@ -34,6 +34,11 @@ pub(super) fn clean(raw: &str) -> Vec<(String, usize, usize)> {
                 Some(length) => skip(&mut rest, at + length),
                 None => line.push(character),
             },
+            // The escape of a line end in a command of a CI system.
+            '%' if raw[at..].starts_with("%0A") => {
+                skip(&mut rest, at + 3);
+                end_line(false, at + 3, &mut line);
+            }
             '*' if emphasis(&raw[at..], line.ends_with(|last: char| last.is_ascii_digit())) => {
                 skip(&mut rest, at + 2);
             }

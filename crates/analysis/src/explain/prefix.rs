@@ -30,7 +30,7 @@ static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
         | \[?(?:[Rr]ank|RANK|worker|chip|node|gpu|tt)[-\ :]?\d+\]?(?::|\ \||\ -|\])?\ ?
         | \[[A-Za-z][A-Za-z_-]{1,30}\d{1,6}\]:?\ ?
         | \[(?:pod|container)/[^\]\ ]{1,200}\]\ ? | (?:pod|deployment)/[\w./-]{1,150}\ (?:[\w-]{1,63}\ )?
-        | [\w.-]{1,80}\ +\|\ | \([\w.\ -]{0,60}\ ?pid=\d+[^)]{0,80}\)\ ? | \d{1,6}:\ 
+        | \{"log":\ ?" | [\w.-]{1,80}\ +\|\ | \([\w.\ -]{0,60}\ ?pid=\d+[^)]{0,80}\)\ ? | \d{1,6}:\ 
         | (?:[\w-]{1,60}\ )?[\w./-]{1,60}\[\d{1,8}\]:\ ?
         | \[[\w./-]{1,80}:\d{1,6}\]\ ? | [\w./-]{1,120}\.(?:py|cpp|hpp|cc|rs|h):\d{1,6}(?::\d+)?[\]:]?\ ?
         )"#,
@@ -154,6 +154,22 @@ static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"^\d{1,4}(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?(?: +(?:-|\d\d[OE]\+?))? +(?:-|\d\d[OE]\+?)? *",
     )
 });
+
+/// What is in the prefix of a record in JSON.
+pub(super) const JSON: &str = "{ ";
+
+/// Keys of a record in JSON, and their values that are names: what the records of one logger have in common.
+pub(super) fn json(text: &str) -> String {
+    let mut keys = String::new();
+    if let Some(key) = KEY.as_ref().filter(|_| text.starts_with("{\"")) {
+        keys += JSON;
+        keys.extend(key.find_iter(text).map(|found| found.as_str()));
+    }
+    keys
+}
+
+static KEY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern::compile(r#""\w{1,40}": ?(?:"[A-Za-z_.-]{1,40}"[,}])?"#));
 
 /// The process that printed a line, by the tags of launchers and of containers in its prefix.
 pub(super) fn source(prefix: &str) -> Option<&str> {

@@ -256,6 +256,7 @@ impl Scanner {
             self.scanned.courses.fail();
         }
         let found = &mut self.scanned.found;
+        let line = first_line + print.lines.start() + 1;
         let known = found.iter().position(|known| known.message.is_same(&print.message));
         let index = match known {
             Some(index) => {
@@ -268,7 +269,6 @@ impl Scanner {
             }
             None if found.len() == MAX_MESSAGES => return,
             None => {
-                let line = first_line + print.lines.start() + 1;
                 found.push(Found {
                     text: print.text,
                     line,
@@ -281,7 +281,7 @@ impl Scanner {
         };
         let is_exception = matches!(print.printed_by, PrintedBy::Exception);
         if is_exception || matches!(print.printed_by, PrintedBy::Other) {
-            found[index].channels.add(&print.prefix, is_exception);
+            found[index].channels.add(&print.prefix, line, is_exception);
         }
         match print.printed_by {
             PrintedBy::Log => found[index].logged += 1,

@@ -27,7 +27,8 @@ struct Line {
     is_message: bool,
     /// True if TT-Metal's logger wrote it before it threw an exception.
     is_fatal_log: bool,
-    /// The prefix that is known by its form; of a part of a quoted string, that of the whole line.
+    /// The prefix that is known by its form, with the keys of a record in JSON; of a part of a quoted string, that of the
+    /// whole line.
     prefix: String,
     /// The process that printed it, if its prefix has a rank, a process id or a container.
     source: String,
@@ -119,14 +120,24 @@ impl Lines {
                 && (text[..stripped.length].trim().is_empty()
                     || stripped.length == own + 1 && is_shared(own));
             let own = &text[..stripped.length];
-            let whole = lines.last().filter(|line| line.number == *number && own.is_empty());
-            let prefix = whole.map_or(&text[..stripped.by_form], |line| &line.prefix).to_owned();
+            // A line in a frame is as long as its text.
+            let content = text.trim_end_matches('|');
+            let is_framed = content.len() < text.len() && own.contains('|');
+            let content = if is_framed { content.trim_end() } else { content };
+            let is_part = |line: &&Line| {
+                line.number == *number
+                    && (own.trim().is_empty() || line.prefix.contains(prefix::JSON))
+            };
+            let whole = lines.last().filter(is_part);
+            let form =
+                || text[..stripped.by_form].to_owned() + &prefix::json(&text[stripped.length..]);
+            let prefix = whole.map_or_else(form, |line| line.prefix.clone());
             lines.push(Line {
                 has_space,
-                text: collapse(text[stripped.length..].trim_end_matches('|')),
+                text: collapse(content.get(stripped.length..).unwrap_or_default()),
                 number: *number,
                 offset: *offset,
-                columns: text.chars().count(),
+                columns: if is_framed { content } else { text }.chars().count(),
                 is_record: stripped.is_record || stripped.is_message,
                 is_message: stripped.is_message,
                 is_fatal_log: stripped.is_fatal_log,

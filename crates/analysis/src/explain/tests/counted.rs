@@ -78,3 +78,39 @@ fn ranks_and_later_requests_are_counted() {
         assert_eq!((found.len(), found[0].count), (1, count), "{text}");
     }
 }
+
+/// A record in JSON is one line: its fields may each have the exception. Loggers differ in their keys and names.
+#[test]
+fn loggers_that_write_json_print_one_exception() {
+    let error =
+        format!("RuntimeError: TT_FATAL @ /x.cpp:439: false\ninfo:\n{REFUSED}\nbacktrace:\n --- x");
+    let record = |name: &str, second: usize| {
+        let time = format!("2026-06-06 03:15:{second},174");
+        serde_json::json!({ "asctime": time, "logger": name, "request": format!("a{second}f"), "message": error }).to_string() + "\n"
+    };
+    let loguru = serde_json::json!({ "text": format!("2026-06-06 03:15:40.174 | ERROR | {error}\n"), "record": { "exception": { "value": error }, "message": error } }).to_string() + "\n";
+    let other = serde_json::json!({ "severity": "ERROR", "exc_info": error }).to_string() + "\n";
+    let docker = |line: &str| {
+        format!(
+            "{{\"log\":\"{line}\\n\",\"stream\":\"stderr\",\"time\":\"2026-06-06T03:15:40.1Z\"}}\n"
+        )
+    };
+    let contained: String = [
+        "(EngineCore_DP0 pid=34) ERROR 04-20 18:51:38 [core.py:9] ",
+        "(APIServer pid=1) ERROR 04-20 18:51:39 [serving.py:8] ",
+    ]
+    .iter()
+    .flat_map(|prefix| ["info:", REFUSED].map(|line| docker(&format!("{prefix}{line}"))))
+    .collect();
+    for (count, text) in [
+        (1, loguru.clone()),
+        (2, loguru.repeat(2)),
+        (1, record("core", 40) + &other),
+        (1, record("core", 40) + &record("serving", 41)),
+        (2, record("core", 40) + &record("core", 41)),
+        (1, contained),
+    ] {
+        let found = only(&text);
+        assert_eq!(found.count, count, "{text}");
+    }
+}

@@ -126,6 +126,11 @@ fn texts(message: &str) -> Vec<String> {
     let twice = serde_json::json!({ "message": json }).to_string();
     let frame: String =
         wrapped(message, 70, "").lines().map(|line| format!("│ {line:<72} │\n")).collect();
+    let long = format!(
+        "2026-06-06 03:15:40.174 | critical |          Always | TT_FATAL: {message} (assert.hpp:104)"
+    );
+    let framed: String =
+        broken(&long, 94).lines().map(|line| format!("│ {line:<94} │\n")).collect();
     vec![
         format!("RuntimeError({:?})\n", exception),
         format!("Exception: b'{}'\n", exception.replace('\n', "\\n")),
@@ -133,6 +138,8 @@ fn texts(message: &str) -> Vec<String> {
         twice,
         docker,
         frame,
+        framed,
+        format!("::error file=x.py,line=3::RuntimeError: {}\n", exception.replace('\n', "%0A")),
         format!("C++ exception with description \"{exception}\" thrown in the test body.\n"),
         format!("| test_conv | {message} | n150 |\n"),
         format!("- `{message}` - [x.log](https://example.org/x.log)\n"),
