@@ -13,22 +13,22 @@ use aho_corasick::{AhoCorasick, Input, Span, packed};
 /// the most that the searcher takes; the first word of all fills up groups. A common word is in one of them once, and
 /// `is_likely` has what is around it in a message.
 const STRONG: [&str; 16] = [
-    "could only pin|f shards|for lock|for trace region|low on memory",
+    "could only pin|f shards|for lock|for mutex|for trace region|local alloc|low on memory|switch sub",
     "=9/KILL|globally allocated buffer|max_total_pin_size|overflowed by|overflows region|overlaps section|per-receiver page|worker_l1_size <=",
     "Failed pinning|Failed to pin|Killed|No core coordinate|page-rounded|potentially unsafe|water mark|zone full",
     " 137|(137|Statically|exists for core|exitcode|outside of logical_grid|state.offset <|tt_tlb_",
     " exhausted| pinned memory|MemoryError|MemoryView{|held by|memory allocation of|memory limit|memory overflow",
     "NOC address|OOM killer|e TLB|not exceed core grid|not exceed number of|oom-kill|pin pages|too large for",
     "annot allocate|args targeting|compute worker grid|config buffer|fragment L1|nable to alloc|oom_kill|otal channel size",
-    "SIGKILL|active IOMMU|active trace|ailed to allocate|beyond max|circular buffer size|needs to store",
+    "SIGKILL|active IOMMU|active trace|ailed to allocate|alloc_stats|beyond max|circular buffer size|needs to store",
     "H2HSocket|Leg::create|NumHost|Reserved size must|reserve_l1_to_top|sending SIG|successfully initialized if|ysmem",
     "@@ -|DRAM downgrade|get_trace_buffers_size|of requested size|shard core|shard grid|shards along|shared memory",
     ":137|KMD lock|OUT OF MEM|TLB window|ot enough|ttnn-0.|ttnn==0.|ut of ",
     "bank exists|bank size|bank_manager.cpp|clash with|innedMemory has|inning pages|l L1 region|llocation failed",
-    "RLIMIT_MEMLOCK|bad_alloc|driver allows|num_compute_banks|reduce the size of|slot c",
+    "RLIMIT_MEMLOCK|bad_alloc|driver allows|exceeds mem|num_compute_banks|reduce the size of|shm_open|slot c",
     "=137|Bounds-Error|IOMMU disabled|an address below|borrowed|downgrading to DRAM|equal to total|in region",
     "Trace buffer at|buffer region ends|due to memory|n't allocate|prefetcher command|put shard|trace buffers of|trace-region capacity",
-    "emaphore|largest free|mmap failed|nsufficient |pin_user_pages|ring is only|ugepage",
+    "emaphore|largest free|mirror alloc|mmap failed|nsufficient |pin_user_pages|ring is only|ugepage",
 ];
 
 /// Words that only a line with a shortage makes interesting, in groups by their first two bytes.
@@ -207,7 +207,8 @@ const INSUFFICIENT: [&[u8]; 3] = [b"space", b"mem", b"DRAM"];
 const EXHAUSTED: [&[u8]; 4] = [b"memory", b"region", b"buffer", b"buffers"];
 
 /// What of a semaphore there is no more, behind the word for it and before it.
-const SEMAPHORE: [&[u8]; 4] = [b" id", b" ID", b" slot", b"s in L1"];
+const SEMAPHORE: [&[u8]; 7] =
+    [b" id", b" ID", b" slot", b"s in L1", b", but", b"s, but", b"s (both"];
 const SEMAPHORES: [&[u8]; 4] = [b"of s", b"nitialize s", b"program s", b"f S"];
 
 /// True if a word announces a message where it is: numbers and common words do so in few contexts.

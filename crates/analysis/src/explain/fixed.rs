@@ -1,4 +1,5 @@
-//! Limits that no tensor has a part in: channels of the fabric, arenas of host memory, runtime arguments, entries.
+//! Limits that no tensor has a part in: channels of the fabric, arenas of host memory, runtime arguments, entries; and what is
+//! refused without a number.
 
 use serde::Serialize;
 
@@ -31,4 +32,8 @@ pub(crate) enum Fixed {
     Entries,
     /// No number: an op that cannot shard its output keeps it in DRAM.
     DramOutput,
+    /// No number: sub-devices that hold buffers are to be replaced by others.
+    SubDeviceSwitch,
+    /// No number: a file in `/dev/shm` that the system refuses.
+    SharedFile,
 }

@@ -14,7 +14,10 @@ impl Message {
             (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) => {
                 agree(left.size.as_ref(), right.size.as_ref())
                     && agree(left.ring.as_ref(), right.ring.as_ref())
-                    && agree(left.processor.as_ref(), right.processor.as_ref())
+                    && left.processor.as_deref().zip(right.processor.as_deref()).is_none_or(
+                        // A terminal may have broken the name.
+                        |(left, right)| left.starts_with(right) || right.starts_with(left),
+                    )
             }
             (Self::OutOfMemory(left), Self::OutOfMemory(right)) => {
                 let sizes = |memory: &OutOfMemory| {
@@ -96,7 +99,7 @@ impl Message {
             (Self::ProgramTooLarge(left), Self::ProgramTooLarge(right)) => {
                 left.size = left.size.or(right.size);
                 left.ring = left.ring.or(right.ring);
-                left.processor = left.processor.take().or(right.processor);
+                left.processor = left.processor.take().max(right.processor);
                 if left.parts.is_empty() {
                     left.parts = right.parts;
                     left.kernels = right.kernels;
@@ -194,7 +197,7 @@ impl Message {
             Self::ServiceCoreClash(clash) => clash.service_address.is_none() || clash.end.is_none(),
             Self::BelowLimit(limit) => limit.limit.is_none() || limit.address.is_none(),
             Self::ProgramTooLarge(program) => program.size.is_none() || program.ring.is_none(),
-            Self::TraceRegionFull(trace) => trace.needed.is_none() || trace.region.is_none(),
+            Self::TraceRegionFull(trace) => trace.needed.is_none() != trace.region.is_none(),
             Self::TraceOverlap(trace) => {
                 let marks = [trace.allocation_mark, trace.deletion_mark, trace.live_trace_mark];
                 trace.address.is_none() || marks.iter().all(Option::is_none)
@@ -203,7 +206,7 @@ impl Message {
             Self::SubDeviceRegion(region) => region.end.is_none() || region.limit.is_none(),
             Self::OpLimit(limit) => limit.cut,
             Self::FixedLimit(limit) => match limit.what {
-                Fixed::DramOutput => false,
+                Fixed::DramOutput | Fixed::SubDeviceSwitch | Fixed::SharedFile => false,
                 // Some of its messages name the room alone, or nothing.
                 Fixed::FabricChannels if limit.need.is_none() => false,
                 _ => limit.need.is_none() || limit.limit.is_none(),

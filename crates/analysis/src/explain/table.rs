@@ -18,7 +18,7 @@ pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
     whole.chain(&front::FORMS)
 }
 
-static FORMS: [Form; 26] = [
+static FORMS: [Form; 27] = [
     Form::new(
         "Statically allocated|static circular buffer region|static dataflow buffer region",
         r"Statically allocated (?P<what>circular|dataflow) buffers in program #program# clash with L1",
@@ -31,8 +31,8 @@ static FORMS: [Form; 26] = [
     ),
     Form::new(
         "Statically allocated",
-        r"Statically allocated (?P<what>circular|dataflow) buffers(?: on core range @cores@)? grow(?: to)?",
-        &[r" #end# ?B", r"beyond max L1 size of #size# ?B"],
+        r"Statically allocated (?P<what>circular|dataflow) buffers(?: on core range @cores@)? grow(?: to(?: #end# ?B\b)?)?",
+        &[r"beyond max L1 size of #size# ?B"],
         beyond_l1,
     ),
     Form::new(
@@ -64,6 +64,18 @@ static FORMS: [Form; 26] = [
             r"(?P<ellipsis>\.\.\.)",
         ],
         out_of_memory,
+    ),
+    // Copies of an allocation, at its address, for the allocators of single devices.
+    Form::new(
+        "to mirror allocation|Failed to apply state",
+        r"Failed to (?:mirror|apply state: cannot) alloc(?:ation at address #at# of size #share#|ate region \[#from#, ?#to#\) of size #size_of_region# B at address #at_address# in %memory% buffer type)",
+        &[
+            r"num_allocators=\d+, bank_size=#size#",
+            r"total_alloc=#allocated#",
+            r"total_free=#free#",
+            r"largest_free=#largest#\)?",
+        ],
+        mirrored,
     ),
     Form::new(
         "at an address below",
@@ -298,6 +310,20 @@ fn out_of_memory(values: &Values<'_>) -> Option<Message> {
         cut: cut || numbers.iter().any(is_redacted),
     };
     Some(Message::OutOfMemory(memory.derived()))
+}
+
+fn mirrored(values: &Values<'_>) -> Option<Message> {
+    let share = values.number("share").or(values.number("size_of_region"));
+    Some(Message::OutOfMemory(OutOfMemory {
+        memory: values.word("memory").unwrap_or("L1".to_owned()),
+        per_bank: share,
+        bank_size: values.number("size"),
+        allocated: values.number("allocated"),
+        free: values.number("free"),
+        largest_free: values.number("largest"),
+        cut: share.is_none() || values.has("share") && !values.has("largest"),
+        ..OutOfMemory::default()
+    }))
 }
 
 fn trace_overlap(values: &Values<'_>) -> Option<Message> {

@@ -57,6 +57,31 @@ const ENTRIES: Words = Words {
     advice: &["Use fewer and larger entries: num_entries lower, entry_size higher."],
 };
 
+const SUB_DEVICES: Words = Words {
+    title: "Sub-devices cannot be switched while they hold buffers",
+    meaning: "Each sub-device allocates in an L1 region of its own, which another sub-device manager places anew. Buffers that \
+              were allocated on the loaded sub-devices still exist. No memory is missing.",
+    fit: Fit::Invalid,
+    unit: None,
+    advice: &[
+        "Free what was allocated with a sub_device_id first: ttnn.deallocate its tensors, and let global semaphores and global circular buffers go out of scope.",
+        "Or allocate what has to outlive the switch before the sub-device manager is loaded: it is then in the L1 of the whole device.",
+    ],
+};
+
+const SHARED_FILE: Words = Words {
+    title: "A file in /dev/shm was refused",
+    meaning: "The user-mode driver keeps its locks and TT-Metal its shared regions in files in /dev/shm. The system did not let the \
+              process open or make one: errno 13 (permission denied) means that it belongs to another user, 28 that no room is \
+              left, 2 that /dev/shm does not exist. It is not about device memory.",
+    fit: Fit::NotDeviceMemory,
+    unit: None,
+    advice: &[
+        "See whose it is: `ls -l /dev/shm`, and `ttmem doctor` for locks. If no process uses it, its owner or root can remove it.",
+        "Give a container more room: `docker run --shm-size=8g` or --ipc=host.",
+    ],
+};
+
 const DRAM: Words = Words {
     title: "An op keeps its output in DRAM",
     meaning: "The op could not make shards of its output and placed it in DRAM instead of L1. No memory is missing. It is slower; \
@@ -76,6 +101,8 @@ pub(super) fn limit(limit: &FixedLimit) -> Verdict {
         Fixed::RuntimeArgBytes => Words { unit: None, ..ARGS },
         Fixed::Entries => ENTRIES,
         Fixed::DramOutput => DRAM,
+        Fixed::SubDeviceSwitch => SUB_DEVICES,
+        Fixed::SharedFile => SHARED_FILE,
     };
     let amount = |value: u64| match words.unit {
         Some(unit) => format!("{} {unit}", grouped(value)),
@@ -83,7 +110,11 @@ pub(super) fn limit(limit: &FixedLimit) -> Verdict {
     };
     let over = excess(limit.need, limit.limit);
     let of = |name, value: Option<u64>| value.map(|value| figure(name, amount(value)));
-    let name = if limit.what == Fixed::DramOutput { "op" } else { "kernel or buffer" };
+    let name = match limit.what {
+        Fixed::DramOutput => "op",
+        Fixed::SharedFile => "file",
+        _ => "kernel or buffer",
+    };
     let list = [
         of("too large by", over),
         of("needed", limit.need),

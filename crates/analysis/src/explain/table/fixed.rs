@@ -4,7 +4,7 @@ use crate::explain::fixed::{Fixed, FixedLimit};
 use crate::explain::form::{Form, Values};
 use crate::explain::message::{Message, OpLimit, OpUnit, PinFailed};
 
-pub(super) static FORMS: [Form; 12] = [
+pub(super) static FORMS: [Form; 15] = [
     Form::new(
         "otal channel size",
         r"Total channel size(?: of)? #need#(?: ?B\b)? exceeds available",
@@ -101,6 +101,24 @@ pub(super) static FORMS: [Form; 12] = [
                 cut: need.is_none(),
             }))
         },
+    ),
+    Form::new(
+        "still have local allocations",
+        r"Cannot switch sub device managers while sub devices still have local allocations",
+        &[],
+        |values| Some(limit(Fixed::SubDeviceSwitch, values)),
+    ),
+    Form::new(
+        "shm_open()|) failed for mutex",
+        r"(?:shm_open|ftruncate|mmap)\(\) failed for mutex (?P<name>[\w.-]{1,80}(?: errno: -?\d+)?)",
+        &[],
+        |values| Some(limit(Fixed::SharedFile, values)),
+    ),
+    Form::new(
+        "shared memory",
+        r"Failed to (?:create|set) shared memory(?: size)?:? (?P<name>[^:]{1,80}(?:: [A-Z][a-z ]{3,60}\b)?)",
+        &[],
+        |values| Some(limit(Fixed::SharedFile, values)),
     ),
     Form::new(
         "DRAM downgrade|downgrading to DRAM",

@@ -61,14 +61,14 @@ pub(super) static FORMS: [Form; 14] = [
         },
     ),
     Form::new(
-        "number of semaphores|semaphore ID|semaphore id|Semaphore id|semaphore slot|initialize semaphore|program semaphores",
-        r"(?:Cannot add semaphore on core @cores@\. Max number of semaphores \(#limit#\) reached|No available semaphore (?:ID|id) for|Ran out of semaphore IDs on|No free L1 semaphore slot(?: \(per-core #slots# limit\))?|Unable to initialize semaphores? on .{1,80}?(?:: all #all# IDs are in use|$)|#wanted# program semaphores per combine core exceed the #has# a core has|Semaphore id #id# exceeds max value #last#)",
+        "number of semaphores|semaphore ID|semaphore id|Semaphore id|semaphore slot|initialize semaphore|program semaphores|a core has|a core supports|needs a semaphore",
+        r"(?:Cannot add semaphore on core @cores@\. Max number of semaphores \(#limit#\) reached|No available semaphore (?:ID|id) for|Ran out of semaphore IDs on|No free L1 semaphore slot(?: \(per-core #slots# limit\))?|Unable to initialize semaphores? on .{1,80}?(?:: all #all# IDs are in use|$)|#wanted# program semaphores per combine core exceed the #has# a core has|needs #more# (?:handoff )?semaphores\b.{1,80}? a core (?:has|supports) #supports#|needs a semaphore, but #used# are already allocated|Semaphore id #id# exceeds max value #last#)",
         &[],
         |values| {
             let last = values.number("last").and_then(|last| last.checked_add(1));
             Some(Message::SemaphoreIds(SemaphoreIds {
                 cores: values.cores("cores"),
-                limit: ["limit", "slots", "all", "has"]
+                limit: ["limit", "slots", "all", "has", "supports"]
                     .iter()
                     .find_map(|name| values.number(name))
                     .or(last),

@@ -1,6 +1,6 @@
 //! Wordings of ttnn 0.66 to 0.81 and of tt-umd whose numbers or words are few.
 
-use crate::explain::{self, Explanation};
+use crate::explain::{self, Explanation, Fit, Message};
 
 fn only(text: &str) -> Explanation {
     let mut found = explain::explain(text);
@@ -70,6 +70,14 @@ fn limits_of_cores_and_of_the_fabric() {
             "TT_FATAL: combine_fabric2d: 18 program semaphores per combine core exceed the 16 a core has (2 untilizers per group, 4 links)",
         ),
         (
+            "semaphore_ids",
+            "TT_FATAL: Ring MLA rotated Q split needs 4 handoff semaphores, but the program has already allocated 14 and a core supports 16.",
+        ),
+        (
+            "semaphore_ids",
+            "TT_FATAL: the merged program needs 18 semaphores (both halves' shared block plus the pass barrier) but a core has 16; the halves' blocks are 9 and 8 ids wide",
+        ),
+        (
             "fixed_limit",
             "TT_FATAL: Fabric channel allocation exceeds its slot capacity (assert.hpp:104)",
         ),
@@ -94,4 +102,67 @@ fn limits_of_cores_and_of_the_fabric() {
         "TT_FATAL: Tensor prefetcher: target per-receiver capacity (65536 B) must be at least one full per-receiver page (69632 B) for input tensor 2; a smaller ring makes the sender's free-space poll spin forever.",
     );
     assert_eq!(ring.over_bytes, Some(4096), "{ring:#?}");
+}
+
+/// ttnn 0.81.1 and tt-umd: an allocation that the allocator of one device does not take, and refusals without a number.
+#[test]
+fn copies_of_allocations_sub_devices_and_files() {
+    let mirrored = only(
+        "TT_FATAL: Failed to mirror allocation at address 1048576 of size 65536 in allocator 0 (num_allocators=65, bank_size=1395424, alloc_stats: total_alloc=1000000, total_free=395424, largest_free=300000)",
+    );
+    assert_eq!((mirrored.fit, mirrored.over_bytes), (Fit::Unusable, None));
+    let Message::OutOfMemory(memory) = &mirrored.message else { panic!("{mirrored:#?}") };
+    assert_eq!((memory.memory.as_str(), memory.per_bank), ("L1", Some(65_536)));
+    assert_eq!((memory.bank_size, memory.allocated), (Some(1_395_424), Some(1_000_000)));
+    assert_eq!(
+        (memory.free, memory.largest_free, memory.cut),
+        (Some(395_424), Some(300_000), false)
+    );
+    let cut = only(
+        "TT_FATAL: Failed to mirror allocation at address 1048576 of size 65536 in allocator 0 (num_allocators=65, bank_size=13954",
+    );
+    assert!(cut.cut, "{cut:#?}");
+    let applied = only(
+        "TT_FATAL: Failed to apply state: cannot allocate region [1048576, 1114112) of size 65536 B at address 1048576 in DRAM buffer type. Region may already be occupied or invalid.",
+    );
+    let Message::OutOfMemory(memory) = &applied.message else { panic!("{applied:#?}") };
+    assert_eq!((memory.memory.as_str(), memory.per_bank), ("DRAM", Some(65_536)));
+    for (text, what, figures) in [
+        (
+            "TT_FATAL: Cannot switch sub device managers while sub devices still have local allocations (assert.hpp:104)\nRuntimeError: TT_FATAL @ /x/sub_device_manager_tracker.cpp:98: !active_sub_device_manager_->has_allocations()\ninfo:\nCannot switch sub device managers while sub devices still have local allocations\nbacktrace:\n",
+            "sub_device_switch",
+            &[][..],
+        ),
+        (
+            "RuntimeError: shm_open() failed for mutex TT_UMD_LOCK.CHIP_IN_USE_0_PCIe errno: 13\n",
+            "shared_file",
+            &["TT_UMD_LOCK.CHIP_IN_USE_0_PCIe errno: 13"],
+        ),
+        (
+            "TT_FATAL: Failed to create shared memory /tt_socket_0: Permission denied\n",
+            "shared_file",
+            &["/tt_socket_0: Permission denied"],
+        ),
+    ] {
+        let found = only(text);
+        let message = serde_json::to_value(&found.message).unwrap();
+        assert_eq!((message["what"].as_str(), found.count, found.cut), (Some(what), 1, false));
+        let values: Vec<&str> = found.figures.iter().map(|figure| figure.value.as_str()).collect();
+        assert_eq!(values, figures, "{text}");
+    }
+    assert_eq!(
+        facts("LOG_FATAL: HostAllocCommand: Failed to allocate host memory.").0,
+        "host_memory"
+    );
+}
+
+/// tenstorrent/tt-metal#46486: the size of L1 is not the end of the buffers.
+#[test]
+fn buffers_beyond_l1_without_their_end() {
+    let found = only(
+        "TT_THROW: Statically allocated circular buffers grow beyond max L1 size of 1572864 B\n(assert.hpp:104)\n",
+    );
+    let Message::BuffersBeyondL1(beyond) = &found.message else { panic!("{found:#?}") };
+    assert_eq!((beyond.end, beyond.l1_size, found.cut), (None, Some(1_572_864), true));
+    assert_eq!(found.over_bytes, None);
 }
