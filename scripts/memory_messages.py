@@ -39,6 +39,14 @@ OTHER = re.compile(
 CERTAIN = re.compile(
     r"Out of Memory|out of memory(: | on core)|zone full|ring is only|Not enough L1|region exhausted: |L1 budget|[Cc]annot fit|reserve_l1_to_top|memory than available"
 )
+# Messages that are listed whatever words of a memory or a shortage they have.
+WHOLE = re.compile(
+    r"Cannot switch sub device|Failed to mirror|cannot allocate region|shm_open\(\) failed|trace-region capacity|prefetch command size"
+    r"|slot capacity|[Cc]hannel size of|suitable buffer slot|KiB arena|arena slot|cores need at least|max_total_pin_size|MiB pinned|but the driver allows"
+    r"|(No available|Ran out of|No free L1) [Ss]emaphore|[Ss]emaphore.* (are already allocated|all \{\} IDs)|semaphores .*a core (has|supports)|[Ss]emaphore id \{\} exceeds"
+    r"|with IOMMU disabled|pinned memory\.|SysmemBuffer for MMIO|address of a hugepage|host shared buffer|Reserved size must be less|L1 ceiling|dispatch L1 region"
+    r"|full per-receiver page|HW BUFFER_CAPACITY"
+)
 NOT_TEXT = re.compile(r"^_?Z[NTLKS]|\(lambda|\bstd::|^/|\.[ch]pp$|==|>=|<=|&&| < | > ")
 
 
@@ -56,10 +64,13 @@ def templates_of(library):
 
 def is_memory_message(text):
     return bool(
-        MEMORY.search(text)
-        and SHORTAGE.search(text)
-        and not NOT_TEXT.search(text)
-        and not (OTHER.search(text) and not CERTAIN.search(text))
+        not NOT_TEXT.search(text)
+        and (
+            WHOLE.search(text)
+            or MEMORY.search(text)
+            and SHORTAGE.search(text)
+            and (CERTAIN.search(text) or not OTHER.search(text))
+        )
     )
 
 

@@ -42,6 +42,7 @@ pub(super) fn filled(template: &str, seed: u64) -> String {
             format!("({small},{small})")
         } else if before.ends_with(" B ") && rest[start + end..].starts_with("} buffer")
             || before.ends_with("has no ")
+            || before.ends_with(" in ") && rest[start + end..].starts_with("} buffer type")
             || before.ends_with("to allocate {} B ")
             || before.ends_with(" B ") && rest[start + end..].starts_with("} across")
         {
