@@ -166,3 +166,16 @@ fn buffers_beyond_l1_without_their_end() {
     assert_eq!((beyond.end, beyond.l1_size, found.cut), (None, Some(1_572_864), true));
     assert_eq!(found.over_bytes, None);
 }
+
+/// The end of the input may go through the limit, even where five digits of it are left.
+#[test]
+fn a_limit_with_far_fewer_digits_than_the_need_was_cut() {
+    for text in [
+        "error: 'func.func' op required L1 memory usage 4843520 exceeds memory capacity 13954",
+        "conv3d: the static circular buffers need 1712480 B at out_subblock_h=3 (M_t=4) but only 13987",
+    ] {
+        let found = only(text);
+        let Message::OpLimit(limit) = &found.message else { panic!("{found:#?}") };
+        assert_eq!((limit.need.is_some(), limit.limit, found.cut), (true, None, true), "{text}");
+    }
+}
