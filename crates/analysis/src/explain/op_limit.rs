@@ -71,10 +71,10 @@ pub(super) fn find(joined: &Joined<'_>, record: std::ops::Range<usize>) -> Optio
     let is_cut = |name: &str| {
         captures.name(name).is_some_and(|value| {
             let rest = &sentence[value.end()..];
-            // A limit has about as many digits as the need.
-            let is_short = captures
-                .name("need")
-                .is_some_and(|need| name == "limit" && value.len() + 1 < need.len());
+            // A limit has seven digits, as the bytes of L1 have, or about as many as the need.
+            let is_short = captures.name("need").is_some_and(|need| {
+                name == "limit" && value.len() < 7 && value.len() + 1 < need.len()
+            });
             rest.starts_with("...") || is_end && rest.trim().is_empty() && is_short
         })
     };

@@ -43,7 +43,7 @@ static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?x)^(?:
           [\[(]?\d{4}[-/.]\d\d[-/.]\d\d[T\ _]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?:Z|\ ?[+-]\d\d:?\d\d)?[\])]?\ ?[|:-]?\ ?
         | [\[(]?\d\d-\d\d\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?
-        | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d{1,2}\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\ (?:\d{4}\ |(?:[\w.-]{1,64}\ [\w./()-]{1,60}(?:\[\d{1,8}\])?:\ )?)
+        | (?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d{1,2}\ \d\d:\d\d:\d\d(?:[.,]\d{1,9})?\ \d{4}\ 
         | [\[(]?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?[\])]?\ ?[|:-]?\ ?
         | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d{1,9}\ +\d+\ [\w./-]{1,80}:\d+\]\ ?
         | [\[(]?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL)[\])]?(?:\ *[|:-]|\ )\ ?
@@ -54,16 +54,26 @@ static RECORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
 });
 
+/// The date of a line of syslog, and the host and the program behind it.
+static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern::compile(
+        r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) +)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2} \d\d:\d\d:\d\d(?:[.,]\d{1,9})? ",
+    )
+});
+static HOST: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern::compile(r"^[\w.-]{1,64} [\w./()-]{1,60}(?:\[\d{1,8}\])?: "));
+
 /// A prefix is not longer.
 const LONGEST: usize = 240;
 
 /// Finds the prefix of a line. A prefix that the line before has too is recognised by its form, whatever it is.
 pub(super) fn strip(line: &str, (before, before_length): (&str, usize)) -> Prefix {
     let shared = shared(line, before, before_length);
-    let mut prefix = known(line, 0);
+    let ends_in_date = is_date(&before[..before_length]);
+    let mut prefix = known(line, 0, ends_in_date);
     let by_form = prefix.length;
     if by_form < shared {
-        prefix = known(line, shared);
+        prefix = known(line, shared, ends_in_date);
     }
     prefix.by_form = by_form;
     prefix.is_fatal_log = is_fatal_log(&line[..prefix.length]);
@@ -78,15 +88,34 @@ pub(super) fn is_fatal_log(before: &str) -> bool {
         && ["critical", "FATAL", "error", "ERROR"].iter().any(|level| before.contains(level))
 }
 
-/// The prefix that is known by its form, from an offset on.
-fn known(line: &str, from: usize) -> Prefix {
+/// The length of what a pattern matches at the start of a text.
+fn length(pattern: &LazyLock<Option<Regex>>, text: &str) -> usize {
+    pattern.as_ref().and_then(|pattern| pattern.find(text)).map_or(0, |found| found.end())
+}
+
+/// True if a prefix is a date of syslog without a host.
+fn is_date(prefix: &str) -> bool {
+    !prefix.is_empty() && length(&DATE, prefix) == prefix.len()
+}
+
+/// The length of a date of syslog, with the host and the program. Where the line before has none, the words behind the date
+/// are the message.
+fn syslog(text: &str, is_bare: bool) -> usize {
+    match length(&DATE, text) {
+        date if date == 0 || is_bare => date,
+        date => date + length(&HOST, &text[date..]),
+    }
+}
+
+/// The prefix that is known by its form, from an offset on. `is_bare` if that of the line before is a date alone.
+fn known(line: &str, from: usize, is_bare: bool) -> Prefix {
     let mut prefix = Prefix { length: from, ..Prefix::default() };
-    let length = |pattern: &LazyLock<Option<Regex>>, rest: &str| {
-        pattern.as_ref().and_then(|pattern| pattern.find(rest)).map_or(0, |found| found.end())
-    };
     while prefix.length < LONGEST {
         let rest = &line[prefix.length..];
-        let record = length(&RECORD, rest);
+        let record = match length(&RECORD, rest) {
+            0 => syslog(rest, is_bare),
+            record => record,
+        };
         let mark = if record > 0 { 0 } else { length(&MARK, rest) };
         if record + mark == 0 {
             break;
@@ -159,13 +188,9 @@ static TAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(super) const JSON: &str = "{ ";
 
 /// Keys of a record in JSON, and their values that are names: what the records of one logger have in common.
-pub(super) fn json(text: &str) -> String {
-    let mut keys = String::new();
-    if let Some(key) = KEY.as_ref().filter(|_| text.starts_with("{\"")) {
-        keys += JSON;
-        keys.extend(key.find_iter(text).map(|found| found.as_str()));
-    }
-    keys
+pub(super) fn json(record: &str) -> String {
+    let keys = KEY.iter().flat_map(|key| key.find_iter(record));
+    keys.fold(JSON.to_owned(), |keys, found| keys + found.as_str())
 }
 
 static KEY: LazyLock<Option<Regex>> =

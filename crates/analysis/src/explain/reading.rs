@@ -325,7 +325,7 @@ fn print_of(joined: &Joined<'_>, found: Match) -> Print {
     };
     let last = end.saturating_sub(1).max(start);
     Print {
-        prefix: joined.prefix(start).to_owned(),
+        prefix: joined.channel(start),
         message,
         text: wording,
         lines: joined.line_of(start)..=joined.line_of(last),

@@ -27,9 +27,10 @@ struct Line {
     is_message: bool,
     /// True if TT-Metal's logger wrote it before it threw an exception.
     is_fatal_log: bool,
-    /// The prefix that is known by its form, with the keys of a record in JSON; of a part of a quoted string, that of the
-    /// whole line.
+    /// The prefix that is known by its form; of a part of a quoted string, that of the whole line.
     prefix: String,
+    /// True for a record in JSON, and for each part of it.
+    is_json: bool,
     /// The process that printed it, if its prefix has a rank, a process id or a container.
     source: String,
     quoted: Quoted,
@@ -124,14 +125,12 @@ impl Lines {
             let content = text.trim_end_matches('|');
             let is_framed = content.len() < text.len() && own.contains('|');
             let content = if is_framed { content.trim_end() } else { content };
-            let is_part = |line: &&Line| {
-                line.number == *number
-                    && (own.trim().is_empty() || line.prefix.contains(prefix::JSON))
-            };
+            let is_part =
+                |line: &&Line| line.number == *number && (own.trim().is_empty() || line.is_json);
             let whole = lines.last().filter(is_part);
-            let form =
-                || text[..stripped.by_form].to_owned() + &prefix::json(&text[stripped.length..]);
-            let prefix = whole.map_or_else(form, |line| line.prefix.clone());
+            let prefix = whole.map_or(&text[..stripped.by_form], |line| &line.prefix).to_owned();
+            let is_json =
+                whole.map_or(text[stripped.length..].starts_with("{\""), |line| line.is_json);
             lines.push(Line {
                 has_space,
                 text: collapse(content.get(stripped.length..).unwrap_or_default()),
@@ -144,6 +143,7 @@ impl Lines {
                 source: prefix::source(own).unwrap_or_default().to_owned(),
                 quoted: Quoted::of(own, text),
                 prefix,
+                is_json,
             });
             before = (text, stripped.length);
         }
@@ -276,6 +276,17 @@ impl Joined<'_> {
     /// The prefix of the line of an offset.
     pub(super) fn prefix(&self, offset: usize) -> &str {
         self.lines.get(self.index_of(offset)).map_or("", |line| &line.prefix)
+    }
+
+    /// What the lines of one logger have in common: the prefix of the line of an offset, and of a record in JSON its keys.
+    pub(super) fn channel(&self, offset: usize) -> String {
+        let mut channel = self.prefix(offset).to_owned();
+        let mut lines = self.lines.iter().take(self.index_of(offset) + 1).rev();
+        if let Some(own) = lines.next().filter(|line| line.is_json) {
+            let parts = lines.take_while(|line| line.number == own.number);
+            channel += &prefix::json(&parts.last().unwrap_or(own).text);
+        }
+        channel
     }
 
     /// The prefix and the text of the line of an offset, and of the lines before it, backwards.

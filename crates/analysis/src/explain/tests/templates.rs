@@ -194,7 +194,8 @@ proptest! {
     fn decorations_change_nothing(index in any::<prop::sample::Index>(), seed: u64, how in 0..10_usize) {
         let templates: Vec<String> = templates().into_keys().collect();
         let message = filled(&templates[index.index(templates.len())], seed);
-        let plain = explained(&message);
+        // A number at the end of the input may be cut.
+        let plain = explained(&format!("{message}\nstep 2\n"));
         prop_assume!(!plain.is_empty());
         let text = format!("step 1\n{}step 2\n", decorated(&message, how));
         let found = explained(&text);
