@@ -5,7 +5,7 @@
 //! be valid when zero.
 
 use std::hint;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 
 use ttmem_segment::AllocatorKind;
 use ttmem_segment::layout::{ALLOCATORS, SECTIONS, Section, TRACES};
@@ -80,6 +80,8 @@ pub(crate) struct Process {
     pub(crate) dispatching: Sole,
     /// Hooks that were called, a copy of the segment's word.
     pub(crate) called: AtomicU64,
+    /// True during a call that changes what an allocator holds: see [`UnderWay`].
+    under_way: AtomicBool,
     /// The number in the name of the segment: see `mapping::segment_path`.
     pub(crate) segment_number: AtomicU32,
     /// Process id, for caches that outlive a fork.
@@ -290,7 +292,33 @@ impl AllocatorSlot {
     }
 }
 
+/// The mark of a call that changes what an allocator holds, from before TT-Metal or the hook counts it until both have.
+///
+/// Of several threads at a time the first that is done ends the mark. It costs two stores.
+pub(crate) struct UnderWay<'a>(&'a AtomicBool);
+
+impl Drop for UnderWay<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 impl Process {
+    /// Marks a call as under way until the returned value is dropped.
+    #[inline(always)]
+    pub(crate) fn begin_call(&self) -> UnderWay<'_> {
+        self.under_way.store(true, Ordering::Relaxed);
+        // Who sees what the call counts sees the mark.
+        fence(Ordering::Release);
+        UnderWay(&self.under_way)
+    }
+
+    /// True if a call is under way.
+    pub(crate) fn has_call_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Acquire)
+    }
+
     /// Returns the phase of the agent.
     #[inline]
     pub(crate) fn phase(&self) -> Phase {

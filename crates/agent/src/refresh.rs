@@ -17,8 +17,8 @@ const PATIENCE: u32 = 1000;
 /// are compared, and have to be of one moment.
 const ATTEMPTS: u32 = 16;
 
-/// The most queries of a kind in a round of which each found another figure than the sum of the hooks, before the next round has
-/// to decide. TT-Metal takes memory a moment before the hook of that call counts it.
+/// The most queries of a kind in a round of which each found another figure than the sum of the hooks, with no call marked as under
+/// way, before the next round has to decide. TT-Metal takes memory a moment before the hook of that call counts it.
 const DOUBTS: u32 = 6;
 
 /// Access to TT-Metal's statistics.
@@ -109,7 +109,9 @@ fn query(
     let mut doubts = 0;
     for _ in 0..ATTEMPTS {
         let before = live.load(Ordering::Acquire);
+        let was_under_way = recorder.process.has_call_under_way();
         let Some(statistics) = ask.statistics(pointer, kind) else { return Answer::Silent };
+        let is_under_way = was_under_way || recorder.process.has_call_under_way();
         if live.load(Ordering::Acquire) != before {
             continue;
         }
@@ -119,7 +121,7 @@ fn query(
             doubted.store(0, Ordering::Relaxed);
             return Answer::Agreed(statistics, counted);
         }
-        doubts += 1;
+        doubts += u32::from(!is_under_way);
         if doubts == DOUBTS {
             if doubted.swap(residual, Ordering::Relaxed) == residual {
                 return Answer::Agreed(statistics, counted);

@@ -20,7 +20,7 @@ use super::{
     unnamed_circumstances,
 };
 use crate::ops::ThreadState;
-use crate::process::{SpinGuard, per_core};
+use crate::process::{SpinGuard, UnderWay, per_core};
 use crate::recorder::{Circumstances, Recorder, kind_block};
 use crate::registry::{KindShape, NewAllocator, Registry};
 
@@ -55,7 +55,7 @@ pub(super) fn allocate(
     let marker = 0_u8;
     let stack = stack_of(&marker);
     let failure = FailedAllocation { this, buffer, stack };
-    expect_change(buffer);
+    let _under_way = expect_change(buffer);
     let address = real(this, buffer);
     std::mem::forget(failure);
     guarded(Start::Yes, |recorder, thread| {
@@ -86,13 +86,13 @@ fn allocating(recorder: Recorder<'_>, thread: &ThreadState, stack: usize) -> Cir
     Circumstances { stack: here.stack, name, ..unnamed_circumstances(recorder.process, thread) }
 }
 
-/// Fetches what the change of a buffer will write.
+/// Fetches what the change of a buffer will write, and marks the call as under way.
 #[inline(always)]
-fn expect_change(buffer: u64) {
-    if let Some(process) = recording(Start::No) {
-        let block = ThreadState::with(|thread| thread.block.get()) as usize;
-        Recorder { process, words: mapping::words(process) }.expect_change(buffer, block);
-    }
+fn expect_change(buffer: u64) -> Option<UnderWay<'static>> {
+    let process = recording(Start::No)?;
+    let block = ThreadState::with(|thread| thread.block.get()) as usize;
+    Recorder { process, words: mapping::words(process) }.expect_change(buffer, block);
+    Some(process.begin_call())
 }
 
 /// Records a failure when it is dropped: that happens when the real function threw.
@@ -141,8 +141,8 @@ impl Drop for FailedAllocation {
 pub(super) fn free(hook: Hook, real: impl FnOnce(u64, u64) -> u64, this: u64, buffer: u64) -> u64 {
     let marker = 0_u8;
     let stack = stack_of(&marker);
+    let _under_way = expect_change(buffer);
     guarded(Start::No, |recorder, thread| {
-        recorder.expect_change(buffer, thread.block.get() as usize);
         note_call(recorder, hook);
         let now = circumstances(recorder, thread, stack);
         recorder.freed(buffer, now, || {

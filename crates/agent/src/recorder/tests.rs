@@ -290,6 +290,13 @@ fn a_call_under_way_is_no_residual() {
     assert_eq!(round(6), (false, 0, Some(64)), "a call that was missed");
     assert_eq!(round(1), (false, 0, Some(64)), "the same difference is known");
     assert_eq!(round(0), (false, 0, Some(0)));
+    let call = recorder.process.begin_call();
+    for _ in 0..3 {
+        assert_eq!(round(1000), (true, 0, Some(0)), "a marked call takes as long as it takes");
+    }
+    drop(call);
+    assert_eq!(round(1000), (true, 0, Some(0)));
+    assert_eq!(round(1000), (false, 0, Some(64)), "none is under way");
 }
 
 /// Runs a round. Returns whether another is due, and DRAM's live bytes and residual.
