@@ -39,20 +39,21 @@ pub(super) fn draw_peaks(sheet: &mut Sheet<'_>, peaks: &[Peak], programs: Option
     let (before, others): (Vec<&Peak>, Vec<&Peak>) =
         peaks.iter().partition(|peak| peak.kind == Kind::Dram);
     for peak in before {
-        draw_peak(sheet, peak, peak.kind.label(), on_same_chips);
+        draw_peak(sheet, peak, (peak.kind.label(), ""), on_same_chips);
     }
     for peak in l1 {
         draw_l1_peak(sheet, peak, on_same_chips);
     }
     for peak in others {
         let of_l1 = l1.iter().find(|all| peak.kind == Kind::L1 && all.chips == peak.chips);
-        match of_l1.and_then(|all| all.capacity) {
+        match of_l1.and_then(|all| Some((all, all.capacity?))) {
             // A part of L1 has the share of all of it, as the line above.
-            Some(capacity) => {
+            Some((all, capacity)) => {
                 let part = Peak { allocatable: Some(capacity), ..peak.clone() };
-                draw_peak(sheet, &part, "tensors", on_same_chips);
+                let note = if peak.bytes > all.bytes { ", between programs" } else { "" };
+                draw_peak(sheet, &part, ("tensors", note), on_same_chips);
             }
-            None => draw_peak(sheet, peak, peak.kind.label(), on_same_chips),
+            None => draw_peak(sheet, peak, (peak.kind.label(), ""), on_same_chips),
         }
     }
     if l1.is_empty() && peaks.iter().any(|peak| peak.kind == Kind::L1) {
@@ -111,7 +112,7 @@ fn draw_l1_peak(sheet: &mut Sheet<'_>, peak: &L1Peak, on_same_chips: bool) {
     }
 }
 
-fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: bool) {
+fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, (label, note): (&str, &str), on_same_chips: bool) {
     let page = sheet.page();
     let mut line = sheet.start();
     line.pad_to(START);
@@ -139,7 +140,7 @@ fn draw_peak(sheet: &mut Sheet<'_>, peak: &Peak, label: &str, on_same_chips: boo
     };
     let chips_label =
         if on_same_chips { String::new() } else { format!("{}: ", chips(&peak.chips)) };
-    line.push(Role::Plain, &format!("{chips_label}{op}"), page.room);
+    line.push(Role::Plain, &format!("{chips_label}{op}{note}"), page.room);
     sheet.end(line);
 }
 
