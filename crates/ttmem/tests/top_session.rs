@@ -490,6 +490,8 @@ fn the_view_that_it_begins_with_is_read() {
     terminal.wait_for("harvested");
     terminal.keys(&["q"]);
     terminal.wait_for("ended with 0");
+    // A serial line has no size.
+    terminal.type_in("stty columns 0 rows 0");
     terminal.top("--demo --view buffers");
     terminal.wait_for("ttnn::as_tensor");
     terminal.keys(&["q"]);

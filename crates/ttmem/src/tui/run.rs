@@ -79,7 +79,7 @@ pub(crate) fn run(parts: Parts) -> io::Result<End> {
     let timeline = subject.begin().map_or_else(Timeline::now, Timeline::from);
     let (sender, incoming) = sync_channel(WAITING);
     terminal::restore_on_panic();
-    let (columns, rows) = crossterm::terminal::size()?;
+    let (columns, rows) = terminal::size()?;
     terminal::set_up(Console::Output, mouse)?;
     let outcome = (|| {
         let events = forward(sender.clone())?;
@@ -246,7 +246,7 @@ impl Live {
     /// Sets the terminal up again: its state and size may have changed meanwhile.
     fn resume(&mut self) -> io::Result<()> {
         terminal::set_up(Console::Output, self.mouse)?;
-        let (columns, rows) = crossterm::terminal::size()?;
+        let (columns, rows) = terminal::size()?;
         self.resize(columns, rows);
         self.invalidate();
         Ok(())

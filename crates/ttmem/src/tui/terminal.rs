@@ -54,6 +54,19 @@ pub(crate) fn set_up(console: Console, mouse: bool) -> io::Result<()> {
     console.write(if mouse { &[ENTER, MOUSE_ON] } else { &[ENTER] })
 }
 
+/// The columns and rows of the terminal.
+///
+/// # Errors
+/// If the terminal does not tell them.
+pub(crate) fn size() -> io::Result<(u16, u16)> {
+    crossterm::terminal::size().map(drawable)
+}
+
+/// The size that is drawn: a serial line, or a terminal of `docker exec`, may have none.
+fn drawable((columns, rows): (u16, u16)) -> (u16, u16) {
+    if columns == 0 || rows == 0 { (80, 24) } else { (columns, rows) }
+}
+
 /// Restores the terminal, if it was set up.
 ///
 /// # Errors
@@ -113,7 +126,10 @@ pub(crate) fn translate(input: &Input) -> impl Iterator<Item = TerminalEvent> + 
         }
         Input::Mouse(event) => (None, mouse(event)),
         Input::Paste(text) => (None, Some(TerminalEvent::Paste(text.clone()))),
-        Input::Resize(columns, rows) => (None, Some(TerminalEvent::Resize(*columns, *rows))),
+        Input::Resize(columns, rows) => {
+            let (columns, rows) = drawable((*columns, *rows));
+            (None, Some(TerminalEvent::Resize(columns, rows)))
+        }
         _ => (None, None),
     };
     before.into_iter().chain(heard)
@@ -168,7 +184,8 @@ mod tests {
         assert_eq!(heard(KeyCode::Char('c'), control), [TerminalEvent::Key(Key::Control('c'))]);
         assert_eq!(heard(KeyCode::CapsLock, plain), []);
         assert_eq!(understood(Input::FocusGained), []);
-        assert_eq!(understood(Input::Resize(80, 24)), [TerminalEvent::Resize(80, 24)]);
+        assert_eq!(understood(Input::Resize(60, 20)), [TerminalEvent::Resize(60, 20)]);
+        assert_eq!(understood(Input::Resize(0, 0)), [TerminalEvent::Resize(80, 24)]);
         let both = [TerminalEvent::Key(Key::Escape), TerminalEvent::Key(Key::Char('c'))];
         assert_eq!(heard(KeyCode::Char('c'), KeyModifiers::ALT), both);
     }

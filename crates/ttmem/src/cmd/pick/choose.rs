@@ -68,7 +68,7 @@ fn unusable(error: io::Error) -> Error {
 fn ask(picker: &mut Picker, collector: &mut Collector, look: Look) -> Result<Chosen, Error> {
     let (sender, heard) = sync_channel::<Heard>(WAITING);
     listen(sender, &[SIGINT, SIGTERM, SIGHUP, SIGQUIT]).map_err(|error| Error::signals(&error))?;
-    let (columns, rows) = crossterm::terminal::size().map_err(unusable)?;
+    let (columns, rows) = terminal::size().map_err(unusable)?;
     let Ok(mut screen) = Terminal::new(Screen::new(io::stderr(), Size::new(columns, rows)));
     let mut sampled = Instant::now();
     loop {
