@@ -161,6 +161,8 @@ const CORES: &str = r"(?:\{ ?(?:\[[^\]]{3,60}\],? ?){1,64}\}|\[[^\]]{3,60}\]|\(x
 /// The values of one match, by name.
 pub(super) struct Values<'t> {
     named: Vec<(String, &'t str)>,
+    /// Text behind the message.
+    rest: &'t str,
     /// Offset behind the values that are below the message, as early releases printed them.
     end: std::cell::Cell<usize>,
 }
@@ -173,7 +175,7 @@ impl<'t> Values<'t> {
             .filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str())))
             .collect();
         let end = captures.get(0).map_or(0, |whole| whole.end());
-        let mut values = Self { named, end: std::cell::Cell::new(end) };
+        let mut values = Self { named, rest: &text[end..], end: std::cell::Cell::new(end) };
         values.drop_broken_numbers(captures, end);
         values.drop_cut_number(text, end);
         values.read_below(text);
@@ -199,12 +201,11 @@ impl<'t> Values<'t> {
         self.named.retain(|(name, _)| !is_broken(name));
     }
 
-    /// Drops a number that the match ends with, if the text was cut there: by dots, or by the end of the input
-    /// where the message goes on behind the number.
+    /// Drops a number that the match ends with, if the text was cut there: by dots at its last digit, or by the end of the
+    /// input where the message goes on behind the number.
     fn drop_cut_number(&mut self, text: &'t str, end: usize) {
         let rest = &text[end..];
-        let is_marked =
-            rest.trim_start_matches('x').trim_start().starts_with("...") || rest.starts_with('[');
+        let is_marked = rest.trim_start_matches('x').starts_with("...") || rest.starts_with('[');
         let is_end = rest.trim().is_empty();
         // `0x` without a digit behind it.
         let is_prefix = |value: &str| value == "0" && rest.starts_with('x');
@@ -277,6 +278,15 @@ impl<'t> Values<'t> {
     /// True if a value was found, redacted or not.
     pub(super) fn has(&self, name: &str) -> bool {
         self.named.iter().any(|(known, _)| known == name)
+    }
+
+    /// True if dots end the text within one of the words with which the message goes on. Dots in a line of their own stand for
+    /// what is left out behind it.
+    pub(super) fn breaks_off(&self, words: &[&str]) -> bool {
+        let Some((part, _)) = self.rest.split_once("...") else { return false };
+        let part = part.trim_end_matches('[');
+        part.is_empty()
+            || !part.trim().is_empty() && words.iter().any(|word| word.starts_with(part))
     }
 
     /// The number of values, and of the digits of those that are no words.

@@ -61,7 +61,6 @@ static FORMS: [Form; 27] = [
             r"After subtracting #ranges# dependency range\(s\) and #occupied# additional occupied range\(s\), #placeable# ?B remained placeable across #windows# window\(s\), largest #window# ?B",
             r"(?P<begun>, bu?t?\b|bank size is)",
             r"(?P<opened>\(al?l?o?c?a?t?e?d?\b)",
-            r"(?P<ellipsis>\.\.\.)",
         ],
         out_of_memory,
     ),
@@ -289,7 +288,8 @@ fn out_of_memory(values: &Values<'_>) -> Option<Message> {
     // Every release names the bytes per bank, and one that goes on beyond them goes on to the last.
     let is_begun = values.has("begun") && !values.has("size")
         || values.has("opened") && !values.has("allocated");
-    let cut = values.has("ellipsis") && !values.has("largest")
+    let cut = values.breaks_off(&[", but bank size is ", " (allocated: "])
+        && !values.has("largest")
         || (values.has("allocated") || values.has("free")) && !values.has("largest")
         || !(values.has("stored") || values.has("share"))
         || is_begun;

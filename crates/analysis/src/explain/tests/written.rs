@@ -110,6 +110,28 @@ fn a_message_that_ends_anywhere_has_no_wrong_number() {
     }
 }
 
+/// A ticket leaves out the backtrace: tenstorrent/tt-metal issues 23495 and 31076.
+#[test]
+fn dots_in_the_next_line_cut_no_message() {
+    let clash = "Statically allocated circular buffers in program 30 clash with L1 buffers on core range [(x=0,y=0) - (x=12,y=7)]. L1 buffer allocated at 997376 and static circular buffer region ends at 1192448";
+    let dram = "Out of Memory: Not enough space to allocate 117440512 B DRAM buffer across 12 banks, where each bank needs to store 9787392 B, but bank size is only 1046181792 B";
+    let early = "Out of Memory: Not enough space to allocate 805306368 B DRAM buffer across 12 banks, where each bank needs to store 67110912 B";
+    for message in [clash, dram, early] {
+        for mark in ["...", "[...]", "\u{2026}"] {
+            for text in [
+                format!("info:\n{message}\n{mark}\n"),
+                format!("TT_FATAL: {message} (assert.hpp:103)\n{mark}\nERROR 10-23 04:15:50\n"),
+            ] {
+                let found = only(&text);
+                assert_eq!((found.text.as_str(), found.cut), (message, false), "{text}");
+            }
+            // At the last letter they do.
+            let text = format!("TT_FATAL: {}{mark}\n", &message[..message.len() - 1]);
+            assert!(only(&text).cut, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_shard_count_beyond_its_grid() {
     let explanation = only(
