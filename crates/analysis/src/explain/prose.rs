@@ -14,7 +14,7 @@ static BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern::compile(
         r#"(?x)(?i-u:\b(?:if|when|whenever|whether|unless|until|should|could|would|can|may|might|means?|indicates?|suggests?|look(?:ing)?\ for
             |search\ for|grep|e\.g\.|i\.e\.|for\ example|for\ instance|such\ as|typically|usually|often|never|avoid|prevent|expect|every|any|these|that|where)\b)
-        | ^(?i-u:title|keywords?|tags?|topic|subject|summary|description)\ ?:
+        | \(1\)\ The\ process\ is\ $ | ^(?i-u:title|keywords?|tags?|topic|subject|summary|description)\ ?:
         | \b(?i-u:an?|the|shows?|says?|see|reads?|like|or|and)\ ["'`(]*$ | [A-Za-z,.;]\ ["'`]$ | [`]$"#,
     )
 });

@@ -160,8 +160,8 @@ pub(super) static FORMS: [Form; 17] = [
         |values| (!values.has("code")).then_some(Message::HostMemory(HostMemory::default())),
     ),
     Form::new(
-        "annot allocate memory|not enough memory|memory allocation of|Unable to allocate|sysmem buffer of size|mmap failed|allocate host memory",
-        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:|[Ff]ailed to mmap .{1,200}?[:\x22]|\bmmap(?:\(\))? failed.{1,120}?:) \x22?Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|mmap failed for \w{1,12} socket buffer \(#socket# ?B\)|not enough memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array|Failed to allocate host memory)",
+        "annot allocate memory|memory: you tried|memory allocation of|Unable to allocate|sysmem buffer of size|mmap failed|allocate host memory",
+        r"(?:(?:\[Errno 12\]|fork:|[Uu]nable to mmap #mmap# bytes from file .{1,200}?:|[Ff]ailed to mmap .{1,200}?[:\x22]|\bmmap(?:\(\))? failed.{1,120}?:) \x22?Cannot allocate memory|Failed to allocate sysmem buffer of size #sysmem# bytes with mmap|mmap failed for \w{1,12} socket buffer \(#socket# ?B\)|(?:not enough|can't allocate) memory: you tried to allocate #size# bytes|memory allocation of #rust# bytes failed|Unable to allocate [\d.]+ [KMGT]iB for an array|Failed to allocate host memory)",
         &[],
         |values| {
             Some(Message::HostMemory(HostMemory {

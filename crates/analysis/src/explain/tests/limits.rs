@@ -299,6 +299,17 @@ fn lines_of_a_container_runtime_are_read() {
 }
 
 #[test]
+fn memory_that_the_host_refuses_to_torch_is_host_memory() {
+    for text in [
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:114] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 65536000 bytes. Error code 12 (Cannot allocate memory)\n",
+        "E   RuntimeError: DefaultCPUAllocator: not enough memory: you tried to allocate 65536000 bytes.\n",
+    ] {
+        let Message::HostMemory(memory) = only(text).message else { panic!("{text}") };
+        assert_eq!((memory.size, memory.is_shared), (Some(65_536_000), false), "{text}");
+    }
+}
+
+#[test]
 fn the_size_of_a_window_is_read() {
     let text = "Failed to allocate TLB window of size 2097152: tt_tlb_alloc failed with error code -12 for TLB size 2097152.";
     let short = "Failed to allocate TLB window of size 2097152: No space";

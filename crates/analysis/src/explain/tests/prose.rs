@@ -21,6 +21,7 @@ fn sentences_about_kills_report_none() {
         "In Docker, exit code **137** indicates that the process was killed by a `SIGKILL`.\n",
         "If I restart my server it can trigger exit code 137.\n",
         "# exit code 137 usually is the OOM killer\n",
+        "The actor died unexpectedly before finishing this task. class_name: RayWorkerVllm pid: 41977 The actor is dead because its worker process has died. There are some potential root causes. (1) The process is killed by SIGKILL by OOM killer due to high memory usage. (2) ray stop --force is called. (3) The worker is crashed unexpectedly due to SIGSEGV or other unexpected errors.\n",
         "Watch for a MemoryError when tensors are converted, or a std::bad_alloc in C++.\n",
     ] {
         let found = explain::explain(text);
