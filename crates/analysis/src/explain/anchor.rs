@@ -14,10 +14,10 @@ use aho_corasick::{AhoCorasick, Input, Span, packed};
 /// `is_likely` has what is around it in a message.
 const STRONG: [&str; 16] = [
     "could only pin|f shards|for lock|for mutex|for trace region|local alloc|low on memory|switch sub",
-    "=9/KILL|globally allocated buffer|max_total_pin_size|overflowed by|overflows region|overlaps section|per-receiver page|worker_l1_size <=",
+    "=9/KILL|global|max_total_pin_size|overflowed by|overflows region|overlaps section|per-receiver page|worker_l1_size <=",
     "Failed pinning|Failed to pin|Killed|No core coordinate|page-rounded|potentially unsafe|water mark|zone full",
     " 137|(137|Statically|exists for core|exitcode|outside of logical_grid|state.offset <|tt_tlb_",
-    " exhausted| pinned memory|MemoryError|MemoryView{|held by|memory allocation of|memory limit|memory overflow",
+    " exhausted| pinned memory|MemoryError|MemoryView{|held by|memory allocation of|memory limit|memory_util",
     "NOC address|OOM killer|e TLB|not exceed core grid|not exceed number of|oom-kill|pin pages|too large for",
     "annot allocate|args targeting|compute worker grid|config buffer|fragment L1|nable to alloc|oom_kill|otal channel size",
     "SIGKILL|active IOMMU|active trace|ailed to allocate|alloc_stats|beyond max|circular buffer size|needs to store",
@@ -206,6 +206,9 @@ const OUT_OF: [&[u8]; 6] = [b"Memory", b"memory", b"device", b"host", b"L1", b"D
 const INSUFFICIENT: [&[u8]; 3] = [b"space", b"mem", b"DRAM"];
 const EXHAUSTED: [&[u8]; 4] = [b"memory", b"region", b"buffer", b"buffers"];
 
+/// What a circular buffer is that is on another's memory.
+const GLOBAL: [&[u8]; 3] = [b"ly alloc", b" cb ", b"_cb "];
+
 /// What of a semaphore there is no more, behind the word for it and before it.
 const SEMAPHORE: [&[u8]; 7] =
     [b" id", b" ID", b" slot", b"s in L1", b", but", b"s, but", b"s (both"];
@@ -234,6 +237,7 @@ fn is_likely(text: &[u8], at: usize, word: &str) -> bool {
             SEMAPHORE.iter().any(|word| after.starts_with(word))
                 || SEMAPHORES.iter().any(|word| before.ends_with(word))
         }
+        "global" => GLOBAL.iter().any(|word| after["global".len()..].starts_with(word)),
         " exhausted" => EXHAUSTED.iter().any(|word| before.ends_with(word)),
         "exitcode" => has(after, "9"),
         "in region" => has(after, "RISC") || has(after, "REGION_APP") || has(after, "DM"),

@@ -30,6 +30,12 @@ pub(crate) enum Fixed {
     RuntimeArgBytes,
     /// Entries of a dataflow buffer.
     Entries,
+    /// Bytes of a global circular buffer in each receiving core.
+    GlobalBuffer,
+    /// Bytes of DRAM in each bank that the buffers of a compiled function take at once.
+    CompiledDram,
+    /// Tokens of the longest sequence in vLLM's KV cache.
+    KvCache,
     /// No number: an op that cannot shard its output keeps it in DRAM.
     DramOutput,
     /// No number: sub-devices that hold buffers are to be replaced by others.

@@ -209,6 +209,7 @@ impl Message {
                 Fixed::DramOutput | Fixed::SubDeviceSwitch | Fixed::SharedFile => false,
                 // Some of its messages name the room alone, or nothing.
                 Fixed::FabricChannels if limit.need.is_none() => false,
+                Fixed::KvCache => limit.need.is_none() && limit.limit.is_some(),
                 _ => limit.need.is_none() || limit.limit.is_none(),
             },
             _ => false,

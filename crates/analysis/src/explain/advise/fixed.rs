@@ -57,6 +57,42 @@ const ENTRIES: Words = Words {
     advice: &["Use fewer and larger entries: num_entries lower, entry_size higher."],
 };
 
+const GLOBAL_BUFFER: Words = Words {
+    title: "A global circular buffer is too small for a tensor",
+    meaning: "A prefetcher passes tensors to the cores of an op through a global circular buffer, whose size in each of these cores \
+              was chosen when it was created. It has to hold more at once. No memory is missing, and freeing tensors does not help.",
+    fit: Fit::Invalid,
+    unit: None,
+    advice: &[
+        "Create the global circular buffer with the needed size or more (size of ttnn.create_global_circular_buffer). Each of its cores has as much less L1.",
+        "Pass less at once: a smaller data type such as ttnn.bfloat8_b, more receiver cores, or smaller blocks.",
+    ],
+};
+
+const COMPILED_DRAM: Words = Words {
+    title: "The buffers of a function that tt-mlir compiled are larger than a DRAM bank",
+    meaning: "The compiler places the buffers of a function before it runs. What is in use at once takes more of a DRAM bank than \
+              there is, so nothing was allocated: freeing tensors does not help.",
+    fit: Fit::TooLarge,
+    unit: None,
+    advice: &[
+        "Compile less at once: a smaller batch or sequence length, or fewer layers in one graph.",
+        "Use a smaller data type for weights and activations, or split the model over more chips.",
+    ],
+};
+
+const KV_CACHE: Words = Words {
+    title: "vLLM's KV cache is too small",
+    meaning: "vLLM compares the longest sequence that it is to serve with the memory that it may use for the KV cache, before it \
+              allocates it. The sizes are its own estimate: TT-Metal refused nothing.",
+    fit: Fit::TooLarge,
+    unit: Some("tokens"),
+    advice: &[
+        "Lower --max-model-len (max_model_len) to what the KV cache holds.",
+        "Give it more memory: a higher --gpu-memory-utilization, a smaller data type of weights or KV cache, or more chips.",
+    ],
+};
+
 const SUB_DEVICES: Words = Words {
     title: "Sub-devices cannot be switched while they hold buffers",
     meaning: "Each sub-device allocates in an L1 region of its own, which another sub-device manager places anew. Buffers that \
@@ -100,6 +136,9 @@ pub(super) fn limit(limit: &FixedLimit) -> Verdict {
         Fixed::RuntimeArgs => ARGS,
         Fixed::RuntimeArgBytes => Words { unit: None, ..ARGS },
         Fixed::Entries => ENTRIES,
+        Fixed::GlobalBuffer => GLOBAL_BUFFER,
+        Fixed::CompiledDram => COMPILED_DRAM,
+        Fixed::KvCache => KV_CACHE,
         Fixed::DramOutput => DRAM,
         Fixed::SubDeviceSwitch => SUB_DEVICES,
         Fixed::SharedFile => SHARED_FILE,

@@ -204,7 +204,7 @@ pub(super) static SHAPES: [Shape; 35] = [
     ),
     Shape::new(
         OpUnit::Bytes,
-        "Cannot fit|ot enough|exceeds L1 capacity|overflowed L1|too small|invalid worker L1|L1 pressure|budget exceeded|could not reserve|persistent L1|zone full",
-        r"Cannot fit \w+ operation in L1|[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1|DRISC L1 [\w ]{0,20}zone full",
+        "Cannot fit|TT_FATAL: Does not fit|ot enough|exceeds L1 capacity|overflowed L1|too small|invalid worker L1|L1 pressure|budget exceeded|could not reserve|persistent L1|zone full",
+        r"Cannot fit \w+ operation in L1|TT_FATAL: Does not fit in L1|[Nn]ot enough (?:L1|circular buffer)(?: space| memory)?|exceeds L1 capacity|overflowed L1 with access|DRISC L1 [a-z ]{0,24}too small|invalid worker L1 budget|due to L1 pressure|L1 budget exceeded|could not reserve \[NUM, ?NUM\) on core|[Cc]annot allocate persistent L1|DRISC L1 [\w ]{0,20}zone full",
     ),
 ];

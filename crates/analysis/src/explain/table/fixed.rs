@@ -4,7 +4,7 @@ use crate::explain::fixed::{Fixed, FixedLimit};
 use crate::explain::form::{Form, Values};
 use crate::explain::message::{Message, OpLimit, OpUnit, PinFailed};
 
-pub(super) static FORMS: [Form; 15] = [
+pub(super) static FORMS: [Form; 17] = [
     Form::new(
         "otal channel size",
         r"Total channel size(?: of)? #need#(?: ?B\b)? exceeds available",
@@ -85,21 +85,47 @@ pub(super) static FORMS: [Form; 15] = [
         &[r" \(?#limit#"],
         |values| Some(limit(Fixed::Entries, values)),
     ),
-    // A global circular buffer that does not hold a page for each receiver.
     Form::new(
-        "per-receiver page",
-        r"[Tt]ensor prefetcher: (?:GCB per-receiver fifo size|target per-receiver capacity) \(#limit# B\) must be at least one full per-receiver page",
-        &[r" \(#need# B\)"],
+        "per-receiver page|lobal cb|lobal_cb",
+        r"(?:[Tt]ensor prefetcher: (?:GCB per-receiver fifo size|target per-receiver capacity) \(#limit# B\) must be at least one full per-receiver page|largest tensor #tensor# must fit in global cb|reader_cb_size #reader# must not be larger than global cb|global_cb (?:requires a two-page streaming window: )?size #size# holds #held# whole in1 K-block pages of #page# B)",
+        &[r"needs? at least #pages#", r" (?:\(#need# B\)|#capacity#)"],
         |values| {
-            let need = values.number("need");
-            Some(Message::OpLimit(OpLimit {
-                op: Some("tensor prefetcher".to_owned()),
-                need,
-                limit: values.number("limit"),
-                is_warning: false,
-                unit: OpUnit::Bytes,
-                cut: need.is_none(),
-            }))
+            let pages = values.number("page").zip(values.number("pages"));
+            let need = ["need", "tensor", "reader"].iter().find_map(|name| values.number(name));
+            Some(numbers(
+                Fixed::GlobalBuffer,
+                need.or(pages.and_then(|(page, pages)| page.checked_mul(pages))),
+                ["limit", "size", "capacity"].iter().find_map(|name| values.number(name)),
+            ))
+        },
+    ),
+    // tt-mlir's plan of a function: that of L1 is an op's own check.
+    Form::new(
+        "memory usage",
+        r"required (?P<dram>DRAM )?memory usage #need# exceeds memory (?:capacity|size)",
+        &[r" #capacity#"],
+        |values| {
+            let (need, limit) = (values.number("need"), values.number("capacity"));
+            Some(match values.has("dram") {
+                true => numbers(Fixed::CompiledDram, need, limit),
+                false => Message::OpLimit(OpLimit {
+                    op: None,
+                    need,
+                    limit,
+                    is_warning: false,
+                    unit: OpUnit::Bytes,
+                    cut: limit.is_none(),
+                }),
+            })
+        },
+    ),
+    Form::new(
+        "ValueError: ",
+        r"ValueError: (?:No available memory for the cache blocks|To serve at least one request with the models?'s max seq len \(#need#\)|The model's max seq len \(#need_of_old#\) is larger than the maximum number of tokens that can be stored in KV cache)",
+        &[r"(?:.{0,240}?estimated maximum model length is|\() ?#capacity#"],
+        |values| {
+            let need = values.number("need").or(values.number("need_of_old"));
+            Some(numbers(Fixed::KvCache, need, values.number("capacity")))
         },
     ),
     Form::new(

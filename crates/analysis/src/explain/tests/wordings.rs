@@ -98,10 +98,95 @@ fn limits_of_cores_and_of_the_fabric() {
         "TT_FATAL: Failed to find suitable buffer slot configuration. VC1 needed: 1, VC0 channels: 4 senders/4 receivers, VC1 channels: 3 senders/3 receivers, Available space: 190000 bytes",
     );
     assert_eq!(space.figures.len(), 1, "{:?}", space.figures);
-    let ring = only(
-        "TT_FATAL: Tensor prefetcher: target per-receiver capacity (65536 B) must be at least one full per-receiver page (69632 B) for input tensor 2; a smaller ring makes the sender's free-space poll spin forever.",
-    );
-    assert_eq!(ring.over_bytes, Some(4096), "{ring:#?}");
+}
+
+/// Global circular buffers whose size a program chose.
+#[test]
+fn a_global_circular_buffer_is_too_small_for_what_passes_it() {
+    for (text, over) in [
+        (
+            "TT_FATAL: Tensor prefetcher: target per-receiver capacity (65536 B) must be at least one full per-receiver page (69632 B) for input tensor 2; a smaller ring makes the sender's free-space poll spin forever.",
+            4096,
+        ),
+        ("TT_FATAL: largest tensor 1769472 must fit in global cb 786624 (assert.hpp:103)", 982_848),
+        (
+            "TT_FATAL: reader_cb_size 786688 must not be larger than global cb 786624\nbacktrace:\n",
+            64,
+        ),
+        (
+            "TT_FATAL: mcast_in0 global_cb size 69632 holds 1 whole in1 K-block pages of 65536 B; the reader needs at least 2 (assert.hpp:104)",
+            61_440,
+        ),
+        (
+            "TT_FATAL: mcast_in0 global_cb requires a two-page streaming window: size 69632 holds 1 whole in1 K-block pages of 65536 B, need at least 2 (assert.hpp:104)",
+            61_440,
+        ),
+    ] {
+        let found = only(text);
+        assert_eq!((found.fit, found.over_bytes), (Fit::Invalid, Some(over)), "{text}");
+        assert!(!found.advice.iter().any(|advice| advice.text.contains("deallocate")), "{text}");
+    }
+}
+
+/// tenstorrent/tt-mlir, `lib/Dialect/D2M/Transforms/Allocate.cpp`; the third wording is of 2025, of L1 alone.
+#[test]
+fn plans_of_a_compiler() {
+    for (text, kind, fit, over) in [
+        (
+            "error: 'func.func' op required DRAM memory usage 4605632000 exceeds memory capacity 1073741792 (usable space is [32, 1073741824))",
+            "fixed_limit",
+            Fit::TooLarge,
+            3_531_890_208,
+        ),
+        (
+            "error: 'func.func' op required L1 memory usage 1605632 exceeds memory capacity 1395424 (usable space is [103712, 1499136))",
+            "op_limit",
+            Fit::TooLarge,
+            210_208,
+        ),
+        (
+            "error: 'func.func' op required memory usage 68719476736 exceeds memory size 1395424\nfunc.func @oom() {\n",
+            "op_limit",
+            Fit::TooLarge,
+            68_718_081_312,
+        ),
+    ] {
+        assert_eq!(facts(text).0, kind, "{text}");
+        let found = only(text);
+        assert_eq!((found.fit, found.over_bytes, found.cut), (fit, Some(over), false), "{text}");
+    }
+    let bare =
+        "2024-05-02 10:00:00.000 | FATAL    | Always          - TT_FATAL: Does not fit in L1\n";
+    assert_eq!(facts(bare), ("op_limit".to_owned(), vec![], false));
+}
+
+/// vllm-project/vllm, `check_enough_kv_cache_memory`, whose source a traceback quotes.
+#[test]
+fn a_sequence_longer_than_the_cache_of_vllm() {
+    let prefix = "(EngineCore_DP0 pid=77) ERROR 10-25 13:08:43 [core.py:708] ";
+    for (message, figures) in [
+        (
+            "No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine.",
+            &[][..],
+        ),
+        (
+            "To serve at least one request with the models's max seq len (131072), (16.00 GiB KV cache is needed, which is larger than the available KV cache memory (10.50 GiB). Based on the available memory, the estimated maximum model length is 86016. Try increasing `gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine.",
+            &["45,056 tokens", "131,072 tokens", "86,016 tokens"],
+        ),
+        (
+            "The model's max seq len (32768) is larger than the maximum number of tokens that can be stored in KV cache (7344). Try increasing `gpu_memory_utilization` or decreasing `max_model_len` when initializing the engine.",
+            &["25,424 tokens", "32,768 tokens", "7,344 tokens"],
+        ),
+    ] {
+        let text = format!(
+            "{prefix}Traceback (most recent call last):\n{prefix}    raise ValueError(\"{}\"\n{prefix}ValueError: {message}\n",
+            &message[..30]
+        );
+        let (kind, values, cut) = facts(&text);
+        assert_eq!((kind.as_str(), cut), ("fixed_limit", false), "{text}");
+        assert_eq!(values, figures, "{text}");
+        assert_eq!(only(&text).over_bytes, None);
+    }
 }
 
 /// ttnn 0.81.1 and tt-umd: an allocation that the allocator of one device does not take, and refusals without a number.
