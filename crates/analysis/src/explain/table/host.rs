@@ -143,10 +143,10 @@ pub(super) static FORMS: [Form; 17] = [
     ),
     Form::new(
         "137|SIGKILL|signal 9|Killed|-9|=9/KILL",
-        r#"(?:[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code|Status)?"?[ :=]{1,3}(?:137|-9)\b|Exited \(137\) (?:Less than a|About an?|\d+) (?:second|minute|hour|day|week|month|year)s? ago|(?:returned a )?non-zero (?:exit \(|code: )137\b\)?|exitcode[: ='-]{1,4}9\b|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|(?:with PID #pid# .{0,80}?)?exited on) (?:signal )?(?:SIGKILL|9\b|<Signals\.SIGKILL: 9>)|signal 9 \(Killed\)|\*\*\* \[[^\]]{1,200}\] Killed\b|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137|\*\*\* [^ ]{1,80}(?: [^ ]{1,80})? Error 137\b|code=killed, status=9/KILL|[Ww]orker \(pid:#pid_of_worker#\) was sent SIGKILL|\(pid #pid_of_loader#\) is killed by signal: Killed)"#,
+        r#"(?:exitcode[: ='-]{1,4}9\b(?:\)? .{0,24}?\(pid: #pid_of_rank#\))?|[Ee]xit(?:ed|s)?(?: with)?[ _]?(?:code|status|Code|Status)?"?[ :=]{1,3}(?:137|-9)\b|Exited \(137\) (?:Less than a|About an?|\d+) (?:second|minute|hour|day|week|month|year)s? ago|(?:returned a )?non-zero (?:exit \(|code: )137\b\)?|(?:died (?:with|from|by)|[Rr]eceived|killed by|terminated by|(?:with PID #pid# .{0,80}?)?exited on) (?:signal )?(?:SIGKILL|9\b|<Signals\.SIGKILL: 9>)|signal 9 \(Killed\)|\*\*\* \[[^\]]{1,200}\] Killed\b|(?P<killed>\d{1,9}) Killed +\S.{0,80}|[Pp]rocess completed with exit code 137|\*\*\* [^ ]{1,80}(?: [^ ]{1,80})? Error 137\b|code=killed, status=9/KILL|[Ww]orker \(pid:#pid_of_worker#\) was sent SIGKILL|\(pid #pid_of_loader#\) is killed by signal: Killed)"#,
         &[],
         |values| {
-            let pid = ["killed", "pid", "pid_of_worker", "pid_of_loader"]
+            let pid = ["killed", "pid", "pid_of_worker", "pid_of_loader", "pid_of_rank"]
                 .iter()
                 .find_map(|name| values.number(name));
             Some(Message::HostKilled(HostKilled { by_oom_killer: false, killer: None, pid }))

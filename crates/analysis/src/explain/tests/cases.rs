@@ -402,10 +402,14 @@ fn what_can_be_placed_is_what_counts() {
 
 #[test]
 fn a_launcher_names_the_process_that_was_killed() {
-    let killed = of(
+    for text in [
         "mpirun noticed that process rank 5 with PID 4711 on node galaxy-7 exited on signal 9 (Killed).",
-    );
-    assert!(killed.figures.iter().any(|figure| figure.value == "4711"), "{:?}", killed.figures);
+        "E0702 10:00:00.123000 140123 torch/distributed/elastic/multiprocessing/api.py:874] failed (exitcode: -9) local_rank: 1 (pid: 4711) of binary: /usr/bin/python3",
+        "  rank      : 1 (local_rank: 1)\n  exitcode  : -9 (pid: 4711)\n  error_file: <N/A>\n",
+    ] {
+        let killed = of(text);
+        assert!(killed.figures.iter().any(|figure| figure.value == "4711"), "{text}");
+    }
 }
 
 #[test]
