@@ -2,10 +2,9 @@
 # Reading a replicated tensor back takes its bytes on the host once for each chip, though one is all there is to know.
 #
 # A good guess: a tensor that is replicated over two chips knows that it is, and from_device reads it from one of them: 64 MiB for 64.
-#     On the way there the host has it once.
-# Seen (ttnn 0.81.1, mock n300): on the way there it is so, and a file of dump_tensor has it once. from_device reads both copies, 128
-#     MiB on the host, and so it does for what zeros, or to_device of a plain tensor, has put on a mesh, which are replicated too. A
-#     tensor that is sharded over the chips takes 64.
+# Seen (ttnn 0.81.1, mock n300): from_device makes a tensor of both copies, 128 MiB on the host, and so it does for what zeros, or
+#     to_device of a plain tensor, has put on a mesh: these are replicated too. dump_tensor of the same tensor knows better, and
+#     writes 64 MiB. A tensor that is sharded over the chips takes 64 in both.
 source "$(dirname -- "$0")/lib.sh"
 
 mock_machine n300
