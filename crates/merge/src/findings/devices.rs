@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use ttmem_model::MissingReason;
 use ttmem_model::board::{TRAY_DEVICES, TrayPosition};
 use ttmem_model::facts::{Device, Facts};
 use ttmem_model::finding::{Finding, Severity};
 use ttmem_model::order::Gather as _;
+use ttmem_model::{Arch, MissingReason};
 
 use super::Subject;
 use crate::join::{Joined, JoinedChip};
@@ -22,7 +22,7 @@ fn unusable(joined: &Joined<'_>, chip: &JoinedChip, device: &Device) -> Option<F
     late(joined, chip, device)
         .or_else(|| answers_ones(chip, device))
         .or_else(|| vanished(chip, device))
-        .or_else(|| without_telemetry(chip, device))
+        .or_else(|| without_telemetry(joined, chip, device))
 }
 
 /// A PCIe link with fewer lanes, or at a lower speed, than the chip can have.
@@ -97,25 +97,43 @@ fn vanished(chip: &JoinedChip, device: &Device) -> Option<Finding> {
     ))
 }
 
-/// Finds a chip without any telemetry: the driver found no supported table when it was loaded.
-fn without_telemetry(chip: &JoinedChip, device: &Device) -> Option<Finding> {
+/// Finds a chip without any telemetry: the driver publishes none of its architecture, or found no supported table when it was
+/// loaded.
+fn without_telemetry(joined: &Joined<'_>, chip: &JoinedChip, device: &Device) -> Option<Finding> {
     let is_unsupported = |reason: MissingReason| reason == MissingReason::Unsupported;
     let mut telemetry = device.telemetry.values();
     let has_none =
         telemetry.all(|field| field.as_ref().is_err_and(|missing| is_unsupported(missing.reason)));
     let is_named = device.serial.is_ok() || device.asic_id.is_ok();
     (has_none && !is_named && !device.telemetry.is_empty()).then(|| {
-        Subject::chip(chip).finding(
-            "no-telemetry",
-            Severity::Warning,
-            format!(
-                "{} has no telemetry: its firmware was not ready when the driver was loaded, or the driver does not \
-                 know its table",
-                named(chip, device)
+        let (why, remedy) = match driver_before_telemetry(joined.facts, device) {
+            Some((version, arch, first)) => (
+                format!("tt-kmd {version} publishes none of a {arch} chip"),
+                format!("use tt-kmd {first} or newer"),
             ),
-            "wait two minutes after a reset; then load the driver again, or update the firmware with tt-flash",
-        )
+            None => (
+                "its firmware was not ready when the driver was loaded, or the driver does not know its table".to_owned(),
+                "wait two minutes after a reset; then load the driver again, or update the firmware with tt-flash".to_owned(),
+            ),
+        };
+        let text = format!("{} has no telemetry: {why}", named(chip, device));
+        Subject::chip(chip).finding("no-telemetry", Severity::Warning, text, remedy)
     })
+}
+
+/// Returns the version of a driver that publishes no telemetry of a device's architecture, with the first version that does.
+fn driver_before_telemetry<'a>(
+    facts: &'a Facts,
+    device: &Device,
+) -> Option<(&'a str, &'static str, &'static str)> {
+    let version = facts.host.driver.as_deref()?;
+    let arch = device.arch.as_ref().ok()?;
+    let (minor, first) = match arch {
+        Arch::Wormhole => (27, "1.27"),
+        Arch::Blackhole => (32, "1.32"),
+    };
+    let of_version = version.strip_prefix("1.")?.split(['.', '-']).next()?.parse::<u32>().ok()?;
+    (of_version < minor).then_some((version, arch.as_str(), first))
 }
 
 /// Finds trays of a Galaxy of which the driver shows some chips and not all. A tray without any chip may be another

@@ -56,3 +56,31 @@ fn one_chip_of_a_p300_does_not_get_the_memory_of_both() {
     let alone = without_device(host().region(region(1, 0)), 1, "0000:41:00.0");
     assert_eq!(dram(alone), [(0, true, one)]);
 }
+
+/// tt-kmd publishes telemetry of Wormhole from 1.27 on, and of Blackhole from 1.32 on.
+#[test]
+fn a_driver_without_telemetry_of_an_architecture_is_named() {
+    let text = |new: fn() -> Host, version: &str| {
+        let host = new();
+        let (device, hwmon) = (host.device_directory(0), host.hwmon_directory(0));
+        let tree = new().driver(version).into_tree();
+        let values = tree.iter().map(|(path, _)| path.to_owned());
+        let values = values.filter(|path| path.starts_with(&format!("{device}/tt_")));
+        let gone: Vec<String> = values.chain([hwmon]).collect();
+        let host = gone.into_iter().fold(host.driver(version), Host::without);
+        let found = snapshot(host.into_tree()).findings;
+        let found = found.into_iter().find(|finding| finding.id == "no-telemetry").unwrap();
+        (found.text, found.remedy)
+    };
+    let (why, remedy) = text(Host::p150, "1.31");
+    assert!(why.ends_with("tt-kmd 1.31 publishes none of a blackhole chip"), "{why}");
+    assert_eq!(remedy, "use tt-kmd 1.32 or newer");
+    let (why, remedy) = text(Host::n150, "1.26");
+    assert!(why.ends_with("tt-kmd 1.26 publishes none of a wormhole chip"), "{why}");
+    assert_eq!(remedy, "use tt-kmd 1.27 or newer");
+    let newer: [(fn() -> Host, _); 3] =
+        [(Host::p150, "1.32"), (Host::n150, "1.31"), (Host::p150, "2.0.0")];
+    for (host, version) in newer {
+        assert!(text(host, version).0.contains("firmware was not ready"), "{version}");
+    }
+}
