@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use super::{Entry, File, Root, Status, Tree};
+use super::{Access, Entry, File, Root, Status, Tree};
 
 /// Links followed before a path counts as a loop, as in Linux.
 const MAX_LINKS: usize = 40;
@@ -88,6 +88,15 @@ impl Root {
             }
             let is_directory = self.list_raw(path).is_ok();
             Some(if is_directory { Entry::Directory } else { Entry::file(Vec::new()) })
+        });
+    }
+
+    /// Notes a file that was asked for its access rights: without content, or without permissions.
+    pub(super) fn note_access(&self, path: &str, access: Access) {
+        self.note(path, true, |_| match access {
+            Access::Granted => Some(Entry::file(Vec::new())),
+            Access::Denied => Some(Entry::Error(Errno::ACCESS)),
+            Access::Absent => None,
         });
     }
 
@@ -218,6 +227,20 @@ mod tests {
         assert_eq!(paths, ["/sys/class/tenstorrent/t0", "/sys/devices/a/tt_serial"]);
         let again = Root::memory(tree);
         assert_eq!(again.read_text("/sys/class/tenstorrent/t0/tt_serial").unwrap(), "00001");
+    }
+
+    #[test]
+    fn a_file_that_was_asked_for_its_access_rights_is_kept_with_them() {
+        let root = root();
+        let paths = ["/proc/7/cmdline", "/dev/shm/denied", "/dev/tenstorrent/0"];
+        let access = |root: &Root| paths.map(|path| root.access(path));
+        let expected = [Access::Granted, Access::Denied, Access::Absent];
+        assert_eq!(access(&root), expected);
+        let tree = root.captured();
+        let folder = tempfile::tempdir().unwrap();
+        tree.write_to(folder.path()).unwrap();
+        assert_eq!(access(&Root::memory(tree)), expected);
+        assert_eq!(access(&Root::directory(folder.path()).unwrap()), expected);
     }
 
     #[test]

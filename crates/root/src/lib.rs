@@ -269,7 +269,8 @@ impl Root {
         status.map_err(|errno| RootError { path: path.to_owned(), errno })
     }
 
-    /// Returns the access rights of a file without opening it. For a captured host, only whether it exists.
+    /// Returns the access rights of a file without opening it. In a captured host, a file without permissions is one that
+    /// could not be opened.
     #[must_use]
     pub fn access(&self, path: &str) -> Access {
         let answer = match &self.backing {
@@ -277,14 +278,18 @@ impl Root {
                 let wanted = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
                 rustix::fs::accessat(CWD, path, wanted, AtFlags::EACCESS)
             }
-            Backing::Directory { .. } => self.open(path, OFlags::PATH).map(|_file| ()),
+            Backing::Directory { .. } => {
+                self.open(path, OFlags::PATH).and_then(|file| permitted(&file))
+            }
             Backing::Memory(tree) => tree.read(path, 0).map(|_file| ()),
         };
-        match answer {
+        let access = match answer {
             Ok(()) => Access::Granted,
             Err(Errno::NOENT | Errno::NOTDIR) => Access::Absent,
             Err(_) => Access::Denied,
-        }
+        };
+        self.note_access(path, access);
+        access
     }
 
     /// Returns the bytes that an unprivileged user can still write to the file system of a path, 0 if it is mounted
@@ -344,6 +349,13 @@ impl Root {
             Backing::Memory(_) => rustix::fs::openat(CWD, path, flags, Mode::empty()),
         }
     }
+}
+
+/// Fails for a file without permissions, as a capture keeps one that could not be opened.
+fn permitted(file: &OwnedFd) -> Result<(), Errno> {
+    let anyone = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(file)?.st_mode);
+    if mode.intersects(anyone) { Ok(()) } else { Err(Errno::ACCESS) }
 }
 
 /// Reads as much at once as most files have: torn reads are rarer, and the buffer does not grow.

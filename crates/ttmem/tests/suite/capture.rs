@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::cli::{failure, stdout};
+use crate::cli::{failure, stdout, ttmem};
 
 fn snapshot(root: &[&str]) -> Value {
     serde_json::from_str(&stdout(&[root, &["--json"][..]].concat())).unwrap()
@@ -55,6 +55,10 @@ fn a_captured_host_shows_the_same() {
             let chips = |snapshot: &Value| snapshot["chips"].clone();
             assert_eq!(chips(&of_host), chips(other), "{name}");
         }
+        let doctor = |root: &str| {
+            ttmem(&["--root", root, "doctor"]).output().unwrap().stdout.escape_ascii().to_string()
+        };
+        assert_eq!(doctor(&host), doctor(&copy), "{name}");
         let (of_host, of_full) = (commands(&mut of_host), commands(&mut of_full));
         assert_eq!(of_host, of_full, "{name}");
         for command in commands(&mut of_copy) {
