@@ -85,10 +85,12 @@ impl Svg {
             .iter()
             .map(|subject| app.columns(Line { subject: *subject, track }, COLUMNS))
             .collect();
-        let highest = curves.iter().flatten().flatten().copied().reduce(f32::max).map(f64::from);
+        let all = || curves.iter().flatten().flatten().copied();
+        let highest = all().reduce(f32::max).map(f64::from);
+        let lowest = all().reduce(f32::min).map(f64::from);
         let ceilings = subjects.iter().filter_map(|subject| app.ceiling(*subject, track));
         let limit = ceilings.reduce(f64::max);
-        let range = Range::up_to(limit, highest, track.unit());
+        let range = Range::up_to(limit, highest, track.unit()).down_to(lowest);
         let look = Look { theme: Theme::Light, depth: Depth::True, charset: Charset::Unicode };
         let unit = track.unit();
         self.text(LEFT, top + 14.0, "start", label);

@@ -54,6 +54,12 @@ impl Range {
         Self { low: (lowest - margin).max(0.0), high: highest + margin }
     }
 
+    /// Returns the scale with its bottom at a value below it, such as a temperature below zero.
+    #[must_use]
+    pub(crate) fn down_to(self, lowest: Option<f64>) -> Self {
+        Self { low: lowest.map_or(self.low, |lowest| lowest.min(self.low)), ..self }
+    }
+
     /// Returns the position of a value, from 0 at the bottom to 1 at the top.
     #[must_use]
     pub(crate) fn position(self, number: f64) -> f64 {
@@ -167,6 +173,17 @@ mod tests {
     use ratatui_core::buffer::Buffer;
 
     use super::*;
+
+    #[test]
+    fn a_temperature_below_zero_is_on_its_chart() {
+        let (lowest, highest) = (Some(-9.5), Some(20.0));
+        let limit = Range::up_to(Some(75.0), highest, Unit::Celsius).down_to(lowest);
+        assert_eq!(limit, Range { low: -9.5, high: 75.0 });
+        let fitted = Range::around(lowest, highest).down_to(lowest);
+        assert!(fitted.low <= -9.5 && fitted.position(-5.0) > 0.0);
+        let above = Range::up_to(Some(75.0), highest, Unit::Celsius);
+        assert_eq!(above.down_to(Some(10.0)), above);
+    }
     use crate::tui::look::{Charset, Depth, Look, Theme};
 
     fn plot(charset: Charset, numbers: &[Option<f32>]) -> Vec<String> {

@@ -166,12 +166,13 @@ pub(super) fn range(app: &App, subjects: &[Subject], track: Track, curves: &[Cur
     let all = || curves.iter().flat_map(|curve| &curve.numbers).flatten().copied();
     let highest = all().reduce(f32::max).map(f64::from);
     let lowest = all().reduce(f32::min).map(f64::from);
-    match (app.charts.scale, track) {
+    let range = match (app.charts.scale, track) {
         (Scale::Auto, _) => Range::around(lowest, highest),
         // A small part of a large memory would not be visible.
         (Scale::Limit, Track::L1Small | Track::Trace) => Range::up_to(None, highest, track.unit()),
         (Scale::Limit, _) => Range::up_to(ceiling(app, subjects, track), highest, track.unit()),
-    }
+    };
+    range.down_to(lowest)
 }
 
 /// Returns the highest of the limits of the subjects.
