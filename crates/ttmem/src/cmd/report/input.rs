@@ -1,6 +1,6 @@
 //! Inputs of a report: recordings, segments in files, and processes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -237,7 +237,14 @@ impl Input {
             }
         }
         let ranks = Ranks::of(ranks);
-        RunReport { recordings: self.recordings.clone(), ranks, ..RunReport::new(processes) }
+        let key = |process: &ProcessReport| (process.host.clone(), process.pid, process.start_time);
+        let others = processes.iter().zip(&self.agents).filter(|(_, agent)| !agent.is_of_run);
+        let others: BTreeSet<_> = others.map(|(process, _)| key(process)).gather();
+        let mut report =
+            RunReport { recordings: self.recordings.clone(), ranks, ..RunReport::new(processes) };
+        // Of the host of a recorded command, processes that are not of it come last.
+        order::sort_by_key(&mut report.processes, |process| others.contains(&key(process)));
+        report
     }
 }
 
@@ -358,4 +365,29 @@ fn of_process(collector: &mut Collector, pid: i32) -> Result<Agent, Error> {
 pub(crate) fn indexes_on_host(facts: &Facts, segment: &Segment) -> BTreeMap<u64, u32> {
     let ids = segment.chips.iter().filter_map(|chip| chip.unique_id);
     ids.filter_map(|id| Some((id, host_index(facts, id)?))).gather()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processes_of_a_recorded_command_come_first() {
+        let agent = |(pid, is_of_run): (i32, bool)| {
+            let image = ttmem_fake::segment::Segment::wormhole(pid, 9, 1).image();
+            Agent {
+                pid,
+                name: None,
+                host: None,
+                is_of_run,
+                is_running: false,
+                segment: Reader::parse(&image).unwrap(),
+                indexes: BTreeMap::new(),
+            }
+        };
+        let agents = [(3, false), (9, true), (5, false), (7, true)].map(agent).into();
+        let input = Input { agents, ..Input::default() };
+        let pids = input.report(false).processes.into_iter().map(|process| process.pid);
+        assert_eq!(pids.collect::<Vec<_>>(), [7, 9, 3, 5]);
+    }
 }
