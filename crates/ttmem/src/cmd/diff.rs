@@ -72,16 +72,18 @@ pub(crate) fn run(args: &DiffArgs, charset: Charset) -> Result<(), Error> {
 struct Row {
     key: Key,
     before: Option<Figure>,
+    /// True if there was memory before and its size is not known.
+    is_before_unknown: bool,
     after: Option<Figure>,
 }
 
 impl Row {
-    /// Returns the bytes that the peak grew by: all of it if the row is new. `None` if it is not seen afterwards, unless it
-    /// is an op, which then holds nothing.
+    /// Returns the bytes that the peak grew by: all of it if the row is new. `None` if either is not known, or not seen
+    /// afterwards, unless it is an op, which then holds nothing.
     fn growth(&self) -> Option<i128> {
         let peak =
             |figure: &Option<Figure>| i128::from(figure.as_ref().map_or(0, |figure| figure.peak));
-        let is_known = self.after.is_some() || self.key.op.is_some();
+        let is_known = !self.is_before_unknown && (self.after.is_some() || self.key.op.is_some());
         is_known.then(|| peak(&self.after) - peak(&self.before))
     }
 
@@ -96,7 +98,12 @@ fn rows(before: &Summary, after: &Summary) -> Vec<Row> {
     let keys = before.keys().chain(after.keys());
     let keys: std::collections::BTreeSet<&Key> =
         keys.filter(|key| with_ops || key.op.is_none()).collect();
-    let row = |key: &Key| Row { key: key.clone(), before: before.get(key), after: after.get(key) };
+    let row = |key: &Key| Row {
+        key: key.clone(),
+        before: before.get(key),
+        is_before_unknown: before.is_unknown(key),
+        after: after.get(key),
+    };
     keys.into_iter().map(row).collect()
 }
 

@@ -217,3 +217,38 @@ fn growth_to_what_is_not_seen_any_more_is_not_known() {
     let rows = value["rows"].as_array().unwrap();
     assert!(rows.iter().any(|row| row["after"].is_null() && row["growth"].is_null()), "{rows:?}");
 }
+
+/// A figure that cannot be used is not zero: memory is not new after it, and the sum of processes of one name is not known with it.
+#[test]
+fn growth_from_what_is_not_known_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wrapped = RegionBytes { l1: 4096_u64.wrapping_neg(), ..BYTES };
+    for (name, other) in [("a", wrapped), ("b", BYTES)] {
+        let host = Host::new().board(Board::n150());
+        let region = Region::new(host.region_ids()[0]).slot(PID, "python3", BYTES);
+        let host = host.region(region.slot(PID + 1, "python3", other));
+        let processes = [PID, PID + 1].map(|pid| Process::new(pid, "python3"));
+        let host = processes.into_iter().fold(host, Host::process);
+        let host = host.owner(0, PID, 2).owner(0, PID + 1, 2);
+        let root = here.join(format!("{name}.host"));
+        host.into_tree().write_to(&root).unwrap();
+        let root = root.to_str().unwrap();
+        print(here, &["--root", root, "--json", "-f", &format!("{name}.json")]);
+    }
+    let both = 2 * BYTES.l1;
+    for (before, after, figures) in
+        [("a.json", "b.json", [None, Some(both)]), ("b.json", "a.json", [Some(both), None])]
+    {
+        let json = print(here, &["diff", before, after, "--json", "--limit", "l1=0"]);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let rows = value["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == "l1");
+        let rows: Vec<_> = rows.collect();
+        assert_eq!(rows.len(), 2, "{json}");
+        for row in rows {
+            let peaks = ["before", "after"].map(|side| row[side]["peak"].as_u64());
+            assert_eq!(peaks, figures, "{row}");
+            assert!(row["growth"].is_null(), "{row}");
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! The peak and the steady state of every kind, per chip, per process, and per op of processes with an agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use ttmem_analysis::run_report::{OpUse, op_uses};
-use ttmem_model::snapshot::{ProcessMemory, ProcessState};
-use ttmem_model::{ChipId, Kind, Pid, Snapshot};
+use ttmem_model::snapshot::ProcessState;
+use ttmem_model::{ChipId, Kind, MissingReason, Pid, Reading, Snapshot};
 use ttmem_segment::Segment;
 
 use super::l1::OpsL1;
@@ -49,6 +49,8 @@ pub(super) struct Figure {
 pub(super) struct Summary {
     /// The frequency of each number of bytes: memory for the distinct values, not for the time span.
     seen: BTreeMap<Key, BTreeMap<u64, u64>>,
+    /// Memory that a snapshot has no figure of, though there is a source.
+    unknown: BTreeSet<Key>,
     snapshots: u64,
     /// Names of processes by number.
     names: BTreeMap<Pid, String>,
@@ -61,12 +63,12 @@ impl Summary {
     /// Takes another snapshot in.
     pub(super) fn add(&mut self, snapshot: &Snapshot) {
         self.snapshots += 1;
-        let mut bytes: BTreeMap<Key, u64> = BTreeMap::new();
+        let mut bytes: BTreeMap<Key, Option<u64>> = BTreeMap::new();
         for chip in &snapshot.chips {
             for (kind, memory) in chip.memory.allocators() {
-                if let Some(used) = memory.used.value() {
+                if let Some(used) = sourced(&memory.used) {
                     let (chip, kind) = (Some(chip.id), kind.into());
-                    bytes.insert(Key { process: None, chip, op: None, kind }, *used);
+                    bytes.insert(Key { process: None, chip, op: None, kind }, used);
                 }
             }
         }
@@ -77,15 +79,25 @@ impl Summary {
                 continue;
             }
             for on_chip in &process.chips {
-                for (kind, held) in known(&on_chip.memory) {
-                    let process = Some(process.name.clone());
-                    let chip = Some(on_chip.chip);
-                    *bytes.entry(Key { process, chip, op: None, kind }).or_default() += held;
+                for (kind, reading) in on_chip.memory.allocators() {
+                    let Some(held) = sourced(reading) else { continue };
+                    let (process, chip) = (Some(process.name.clone()), Some(on_chip.chip));
+                    let key = Key { process, chip, op: None, kind: kind.into() };
+                    // The sum of several is not known without each of them.
+                    let sum = bytes.entry(key).or_insert(Some(0));
+                    *sum = sum.zip(held).and_then(|(sum, held)| sum.checked_add(held));
                 }
             }
         }
         for (key, bytes) in bytes {
-            *self.seen.entry(key).or_default().entry(bytes).or_default() += 1;
+            match bytes {
+                Some(bytes) => {
+                    *self.seen.entry(key).or_default().entry(bytes).or_default() += 1;
+                }
+                None => {
+                    self.unknown.insert(key);
+                }
+            }
         }
     }
 
@@ -133,6 +145,11 @@ impl Summary {
         Some(Figure { peak: *peak, steady })
     }
 
+    /// True if there is memory of which no snapshot has a figure.
+    pub(super) fn is_unknown(&self, key: &Key) -> bool {
+        self.unknown.contains(key) && !self.seen.contains_key(key)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.snapshots == 0
     }
@@ -142,7 +159,11 @@ impl Summary {
     }
 }
 
-fn known(memory: &ProcessMemory) -> impl Iterator<Item = (Kind, u64)> {
-    let readings = memory.allocators().into_iter();
-    readings.filter_map(|(kind, reading)| Some((kind.into(), *reading.value()?)))
+/// The figure of a source, `Some(None)` if the source gives none that can be used; `None` without a source.
+fn sourced(reading: &Reading<u64>) -> Option<Option<u64>> {
+    match reading.missing() {
+        Some(missing) if missing.reason == MissingReason::NoSource => None,
+        Some(_) => Some(None),
+        None => Some(reading.value().copied()),
+    }
 }
