@@ -1,5 +1,7 @@
 //! The chips and events of a recording.
 
+use std::collections::BTreeSet;
+
 use ttmem_analysis::run_report::RecordingReport;
 use ttmem_analysis::series::{ChipLines, KindLines, Series};
 use ttmem_model::order;
@@ -29,14 +31,18 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, recording: &RecordingReport) {
     } else {
         heading(sheet, "Highest of each chip in the snapshots");
         let is_idle = |chip: &&ChipLines| chip.kinds.iter().all(|kind| kind.peak == 0);
+        let mut listed = BTreeSet::new();
         for chip in recording.series.chips().iter().filter(|chip| !is_idle(chip)) {
             draw_chip(sheet, chip, recording);
+            listed.insert(chip.index);
         }
         // Less than the peaks of agents, which see what is between snapshots.
         for (words, is_unknown) in [("nothing was held", false), ("no memory is known", true)] {
             let chips = recording.series.chips().iter().filter(is_idle);
             let chips = chips.filter(|chip| chip.kinds.is_empty() == is_unknown);
-            let idle: Vec<u32> = chips.map(|chip| chip.index).collect();
+            // While its device is away, a chip behind it has the same index under another id.
+            let idle: Vec<u32> =
+                chips.map(|chip| chip.index).filter(|index| listed.insert(*index)).collect();
             if !idle.is_empty() {
                 let chips = if idle.len() == 1 { "chip" } else { "chips" };
                 let at = match recording.snapshots {
@@ -199,7 +205,7 @@ fn clock(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ttmem_fake::{Board, Host, NOW, PID, Process};
+    use ttmem_fake::{BYTES, Board, Host, NOW, PID, Process};
     use ttmem_model::facts::RegionBytes;
     use ttmem_recording::{Contents, Encoder, Header, Limits, Recording};
     use ttmem_root::{Clock, Root};
@@ -213,14 +219,25 @@ mod tests {
         let host = Host::new().board(Board::n150());
         let host = host.workload(Process::new(PID, "x"), RegionBytes::default());
         let host = host.board(Board::n150().serial(7).asic_id(7));
-        let root = Root::memory(host.into_tree());
-        let mut moment = Collector::new(root).with_clock(Clock::Fixed(NOW)).snapshot();
+        drawn_of(snapshots, vec![host])
+    }
+
+    /// The report of so many snapshots of each of some hosts.
+    fn drawn_of(snapshots: u64, hosts: Vec<Host>) -> String {
+        let hosts = hosts.into_iter().map(|host| {
+            let root = Root::memory(host.into_tree());
+            Collector::new(root).with_clock(Clock::Fixed(NOW)).snapshot()
+        });
+        let mut time = NOW;
         let (mut contents, mut bytes) = Contents::begin(&Header::default());
         let mut encoder = Encoder::new(Limits::default());
         let mut blocks = Vec::new();
-        for _ in 0..snapshots {
-            moment.time_us = Timestamp(moment.time_us.0 + 1_000_000);
-            blocks.extend(encoder.push(moment.time_us, &moment).unwrap());
+        for mut moment in hosts {
+            for _ in 0..snapshots {
+                time = Timestamp(time.0 + 1_000_000);
+                moment.time_us = time;
+                blocks.extend(encoder.push(time, &moment).unwrap());
+            }
         }
         blocks.extend(encoder.flush());
         for block in &blocks {
@@ -240,5 +257,14 @@ mod tests {
         assert!(drawn(3).contains("chip 0: nothing was held in the 3 snapshots"), "{}", drawn(3));
         assert!(drawn(1).contains("chip 0: nothing was held in the only snapshot"), "{}", drawn(1));
         assert!(drawn(1).contains("chip 1: no memory is known in the only"), "{}", drawn(1));
+    }
+
+    #[test]
+    fn an_index_with_memory_has_no_chip_without() {
+        let known = Host::new().board(Board::n150());
+        let known = known.workload(Process::new(PID, "x"), BYTES);
+        let other = Host::new().board(Board::n150().serial(7).asic_id(7));
+        let text = drawn_of(2, vec![known, other]);
+        assert!(text.contains("chip 0 n150") && !text.contains("no memory is known"), "{text}");
     }
 }
