@@ -12,7 +12,7 @@ use ttmem_model::snapshot::SourceStatus;
 use ttmem_model::{AllocatorKind, Arch, Kind, MemorySpace, PerKind, Pid};
 
 use super::agent::{self, AgentLink};
-use super::join::{Joined, JoinedChip, Owner};
+use super::join::{Joined, JoinedChip, Origin, Owner};
 use region::{Share, reported, row_total};
 
 pub(super) use region::{SlotLink, counted_row, reported_by, sum_of};
@@ -263,6 +263,9 @@ pub(super) fn silent_holders(joined: &Joined<'_>, chip: &JoinedChip) -> Vec<Pid>
     holders.iter().filter(is_silent).copied().collect()
 }
 
+/// The reason that there is no region of a chip.
+const NO_REGION: &str = "no memory region: TT-Metal writes one per chip since 0.70";
+
 fn no_region(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
     let unreadable = joined.facts.regions.iter().filter(|region| region.content.is_err()).count();
     if unreadable > 0 && joined.chips.iter().all(|chip| chip.regions.is_empty()) {
@@ -278,7 +281,25 @@ fn no_region(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
         Some(holders) if holders.complete && holders.pids.is_empty() && holders.outside == 0 => {
             Missing::no_source("no memory region; no process has the chip open")
         }
-        _ => Missing::no_source("no memory region: TT-Metal writes one per chip since 0.70"),
+        _ => without_region(joined, chip),
+    }
+}
+
+/// The reason that a chip in use has no region: of its process there may be regions that are of no known chip.
+pub(super) fn without_region(joined: &Joined<'_>, chip: &JoinedChip) -> Missing {
+    let device = match chip.origin {
+        Origin::Local { device } | Origin::Remote { gateway: device } => device,
+        Origin::Unmatched => return Missing::no_source(NO_REGION),
+    };
+    let holders = joined.facts.devices[device].holders.as_ref();
+    let listed = holders.map(|holders| holders.pids.as_slice()).unwrap_or_default();
+    let unmatched = joined.chips.iter().filter(|other| other.origin == Origin::Unmatched);
+    let of_unmatched: BTreeSet<Pid> = unmatched.flat_map(|other| joined.pids(other)).gather();
+    match listed.iter().find(|pid| of_unmatched.contains(pid)) {
+        Some(pid) => Missing::no_source(format!(
+            "process {pid} has memory regions of which no device is known; one of them may be this chip's"
+        )),
+        None => Missing::no_source(NO_REGION),
     }
 }
 

@@ -8,7 +8,7 @@ use ttmem_model::snapshot::{Process, ProcessMemory, ProcessOnChip, ProcessState}
 use ttmem_model::{PerKind, Pid};
 
 use super::join::{Joined, JoinedChip, Owner};
-use super::memory::{Amounts, Usage};
+use super::memory::{Amounts, Usage, without_region};
 
 /// Lays out every process that has memory or a device: live ones by pid, then those outside the namespace, then
 /// stale ones.
@@ -197,7 +197,7 @@ impl Unheard<'_, '_> {
         } else if let Some(unread) = unread {
             unread.clone()
         } else if self.chip.regions.is_empty() {
-            Missing::no_source("no memory region: TT-Metal writes one per chip since 0.70")
+            without_region(self.joined, self.chip)
         } else {
             Missing::no_source(
                 "it has no slot in the chip's region: it allocated nothing yet, or reports nothing",

@@ -1,5 +1,7 @@
 //! Memory on hosts of which a device is not there while a process has it open.
 
+use ttmem_model::reading::Missing;
+
 use super::*;
 
 /// The host without the device of a number: its directory, its list of owners and its address on the bus.
@@ -28,6 +30,15 @@ fn no_chip_gets_the_memory_of_another_when_a_device_is_removed() {
     assert_eq!(unknown, [Some(BYTES.dram); 8]);
     let found = snapshot(without_device(Host::t3000(), 0, "0000:01:00.0").into_tree());
     assert_eq!(finding_ids(&found), ["region-unassigned"]);
+    let detail = |missing: Option<&Missing>| missing.unwrap().detail.to_string();
+    for chip in found.chips.iter().filter(|chip| chip.board.is_some()) {
+        let why = detail(chip.memory.dram.used.missing());
+        assert!(why.starts_with("process 4242 has memory regions of which no device"), "{why}");
+    }
+    let process = found.processes.iter().find(|process| process.pid == Pid(PID)).unwrap();
+    let on_chip = process.chips.iter().find(|on| on.memory.dram.value().is_none()).unwrap();
+    let why = detail(on_chip.memory.dram.missing());
+    assert!(why.starts_with("process 4242 has memory regions of which no device"), "{why}");
 }
 
 /// The id of a region of a P300 names the board and the position of the chip there, which no file of the driver has.
