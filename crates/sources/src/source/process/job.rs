@@ -73,7 +73,11 @@ impl Pods {
         names.iter().find_map(|name| {
             let (rest, found) = name.rsplit_once('_')?;
             let (namespace, pod) = rest.split_once('_')?;
-            (found == uid).then(|| format!("{namespace}/{pod}"))
+            (found == uid).then(|| {
+                // A capture keeps what was asked for: this pod's directory, and no other pod's.
+                let _status = root.status(&format!("{POD_LOGS}/{name}"));
+                format!("{namespace}/{pod}")
+            })
         })
     }
 }
@@ -90,12 +94,15 @@ mod tests {
         let uid = "6f1b2c3d-0000-4111-8222-933344445555";
         tree.put(format!("{POD_LOGS}/team-a_train-0_{uid}"), Entry::Directory);
         tree.put(format!("{POD_LOGS}/x"), Entry::Directory);
-        let root = Root::memory(tree);
+        let root = Root::memory(tree).capturing();
         let mut pods = Pods::default();
         let of_pod = pods.name(&root, &format!("pod:{uid}/abc"));
         assert_eq!(of_pod.as_deref(), Some("team-a/train-0"));
         assert_eq!(pods.name(&root, "pod:0/abc"), None);
         assert_eq!(pods.name(&root, "docker:abc"), None);
+        let copy = Root::memory(root.captured());
+        assert_eq!(Pods::default().name(&copy, &format!("pod:{uid}/abc")), of_pod);
+        assert_eq!(copy.list(POD_LOGS).unwrap().len(), 1, "no other pod is kept");
     }
 
     #[test]
