@@ -144,8 +144,10 @@ fn lines(verdict: &Verdict, page: &Page) -> Vec<Vec<String>> {
         let memory = memory(&stale.memory, page);
         format!("stale: {memory} of process {} ({}), which has ended", stale.pid, stale.name)
     }));
-    if !verdict.reset_ends.is_empty() {
-        let ends: Vec<String> = verdict.reset_ends.iter().map(ToString::to_string).collect();
+    let ends = verdict.reset_ends.iter().map(ToString::to_string);
+    let unseen = verdict.has_outside_owner.then(|| "a process that is not seen here".to_owned());
+    let ends: Vec<String> = ends.chain(unseen).collect();
+    if !ends.is_empty() {
         let chips: Vec<String> = verdict.reset_chips.iter().map(ToString::to_string).collect();
         let ends = ends.join(", ");
         lines.push(match chips.as_slice() {
@@ -178,7 +180,7 @@ fn line_of(owner: &Owner, page: &Page) -> Vec<String> {
     parts
 }
 
-/// The kinds of which there is some.
+/// The kinds of which there is some, or may be.
 fn memory(memory: &ProcessMemory, page: &Page) -> String {
     let kinds = [
         ("DRAM", &memory.dram),
@@ -187,13 +189,17 @@ fn memory(memory: &ProcessMemory, page: &Page) -> String {
         ("trace", &memory.trace),
     ];
     let held = kinds.iter().filter_map(|(kind, reading)| {
-        let bytes = reading.value().filter(|bytes| **bytes > 0)?;
+        let Some(bytes) = reading.value() else { return Some(format!("{kind} not known")) };
+        if *bytes == 0 {
+            return None;
+        }
         let mark = reading.quality().map_or("", |quality| page.mark(quality));
         Some(format!("{mark}{} {kind}", Bytes(*bytes)))
     });
     let held: Vec<String> = held.collect();
+    let is_unknown = kinds.iter().all(|(_, reading)| reading.value().is_none());
     match held.as_slice() {
-        [] if memory.dram.value().is_none() => "memory not known".to_owned(),
+        _ if is_unknown => "memory not known".to_owned(),
         [] => "no memory".to_owned(),
         held => held.join(", "),
     }

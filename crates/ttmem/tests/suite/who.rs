@@ -118,3 +118,26 @@ fn an_owner_that_procfs_does_not_show_is_named_by_its_number() {
     assert!(table.contains("     in use │"), "{table}");
     assert!(text(&kmd_tree("2.2.0-one-owner"), &[]).contains("No process is known to hold"));
 }
+
+/// The output for a broken host of `ttmem_fake`.
+fn variant(name: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, tree) = ttmem_fake::variants().into_iter().find(|(other, _)| *other == name).unwrap();
+    tree.write_to(folder.path()).unwrap();
+    let root = ["--root", folder.path().to_str().unwrap(), "who"];
+    String::from_utf8(ttmem(&root).output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_kind_of_memory_that_is_not_known_is_not_left_out() {
+    let text = variant("counters_above_capacity");
+    assert!(text.contains("  DRAM not known, L1 not known, ~64.0 KiB L1_SMALL, "), "{text}");
+    let text = variant("counter_below_zero");
+    assert!(text.contains("  ~1.00 GiB DRAM, L1 not known, ~64.0 KiB L1_SMALL, "), "{text}");
+}
+
+#[test]
+fn a_reset_ends_owners_that_are_not_seen_too() {
+    let text = variant("outside_owner");
+    assert!(text.contains("    a reset ends 4242, a process that is not seen here\n"), "{text}");
+}
