@@ -67,8 +67,8 @@ impl Form {
             let whole = captures.get(0)?;
             let values = Values::new(&captures, regex, text);
             let (known, digits) = values.known();
-            let end = whole.end().max(values.end.get());
             let message = (self.make)(&values)?;
+            let end = whole.end().max(values.end.get());
             let is_front_cut = self.is_front_cut;
             Some(Match { message, start: whole.start(), end, known, digits, is_front_cut })
         });
@@ -280,13 +280,17 @@ impl<'t> Values<'t> {
         self.named.iter().any(|(known, _)| known == name)
     }
 
-    /// True if dots end the text within one of the words with which the message goes on. Dots in a line of their own stand for
-    /// what is left out behind it.
+    /// True if dots end the text within one of the words with which the message goes on: they belong to it. Dots in a line of
+    /// their own stand for what is left out behind it.
     pub(super) fn breaks_off(&self, words: &[&str]) -> bool {
-        let Some((part, _)) = self.rest.split_once("...") else { return false };
-        let part = part.trim_end_matches('[');
-        part.is_empty()
-            || !part.trim().is_empty() && words.iter().any(|word| word.starts_with(part))
+        let Some((before, _)) = self.rest.split_once("...") else { return false };
+        let part = before.trim_end_matches('[');
+        let is_within = part.is_empty()
+            || !part.trim().is_empty() && words.iter().any(|word| word.starts_with(part));
+        if is_within {
+            self.end.set(self.end.get() + before.len() + "...".len());
+        }
+        is_within
     }
 
     /// The number of values, and of the digits of those that are no words.

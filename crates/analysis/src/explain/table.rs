@@ -288,8 +288,8 @@ fn out_of_memory(values: &Values<'_>) -> Option<Message> {
     // Every release names the bytes per bank, and one that goes on beyond them goes on to the last.
     let is_begun = values.has("begun") && !values.has("size")
         || values.has("opened") && !values.has("allocated");
-    let cut = values.breaks_off(&[", but bank size is ", " (allocated: "])
-        && !values.has("largest")
+    let next = [", but bank size is ", " (allocated: ", ", free: ", ", largest free block: "];
+    let cut = values.breaks_off(&next) && !values.has("largest")
         || (values.has("allocated") || values.has("free")) && !values.has("largest")
         || !(values.has("stored") || values.has("share"))
         || is_begun;

@@ -61,6 +61,7 @@ fn a_message_that_was_cut_gives_what_it_has() {
     let Message::OutOfMemory(memory) = &explanation.message else { panic!() };
     assert_eq!(memory.free, Some(183_397_344));
     assert!(explanation.meaning.contains("was cut"), "{}", explanation.meaning);
+    assert!(explanation.text.ends_with("(allocated: 888424448 B, fr..."), "{}", explanation.text);
 }
 
 /// The input ends within a number: what stands before it is used, and the number is not believed.
