@@ -157,6 +157,9 @@ fn meaning(memory: &OutOfMemory, fit: Fit, context: &Context<'_>) -> String {
             let option = if memory.kind() == Some(Kind::Trace) { "trace_region_size" } else { "l1_small_size" };
             format!("{name} is a region that {option} sets aside when the device is opened. The device was opened without it: the default is 0.")
         }
+        Fit::Unusable if memory.kind() == Some(Kind::L1Small) => "A free block is large enough, yet it could not be used: L1_SMALL takes \
+                          sharded buffers alone, and an interleaved one is refused at any size."
+            .to_owned(),
         Fit::Unusable => "A free block is large enough, yet it could not be used: other allocators of the same device \
                           (sub-devices, cores with allocations of their own) hold parts of it, or the buffer must stay \
                           above a certain address."
@@ -185,6 +188,10 @@ fn advice_for(
     context: &Context<'_>,
 ) -> Vec<Advice> {
     match memory.kind() {
+        // `validate_num_banks` of TT-Metal's allocator.cpp (0.81.1).
+        Some(Kind::L1Small) if fit == Fit::Unusable => {
+            vec![advice("Shard the tensor, or keep it in L1 or DRAM.", None)]
+        }
         Some(Kind::L1Small) => vec![larger_l1_small(memory, over)],
         // Where nothing is set aside, no live trace can have any of it.
         Some(Kind::Trace) if fit == Fit::NoRegion => {

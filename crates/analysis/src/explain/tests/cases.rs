@@ -313,6 +313,16 @@ fn a_size_of_l1_small_is_enough_whatever_was_free() {
     assert!(advice(&never)[0].contains("l1_small_size=384 or more if it was not set"));
 }
 
+/// As the agent records the refusal `num_cores.has_value()` of an interleaved buffer (ttnn 0.81.1).
+#[test]
+fn a_larger_l1_small_is_not_advised_where_enough_was_free() {
+    let interleaved = of(
+        "Out of Memory: Not enough space to allocate 2048 B L1_SMALL buffer across 64 banks, where each bank needs to store 2048 B, but bank size is 16384 B (allocated: 0 B, free: 16384 B, largest free block: 16384 B)",
+    );
+    assert!(interleaved.meaning.contains("interleaved one is refused"), "{}", interleaved.meaning);
+    assert_eq!(advice(&interleaved), ["Shard the tensor, or keep it in L1 or DRAM."]);
+}
+
 #[test]
 fn the_cores_of_a_shard_grid_are_not_those_of_the_chip() {
     let sharded = of(
