@@ -76,12 +76,12 @@ pub(crate) struct Process {
     pub(crate) capturing: AtomicU64,
     /// Traces that are captured and not released.
     pub(crate) live_traces: AtomicU32,
+    /// True during a call that changes what an allocator holds: see [`UnderWay`]. On the line that such a call writes for `sole`.
+    under_way: AtomicBool,
     /// The one thread that dispatches, as long as it is the only one.
     pub(crate) dispatching: Sole,
     /// Hooks that were called, a copy of the segment's word.
     pub(crate) called: AtomicU64,
-    /// True during a call that changes what an allocator holds: see [`UnderWay`].
-    under_way: AtomicBool,
     /// The number in the name of the segment: see `mapping::segment_path`.
     pub(crate) segment_number: AtomicU32,
     /// Process id, for caches that outlive a fork.
